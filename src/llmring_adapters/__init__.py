@@ -1,0 +1,1 @@
+"""Where the core meets databases, caches, the network and the machine."""

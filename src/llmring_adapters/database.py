@@ -1,0 +1,108 @@
+"""Opening a database: SQLite in a file, or PostgreSQL."""
+
+from typing import Any
+
+from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+READ_ONLY = "llmring_read_only"  # execution option: this transaction does not write
+
+DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+POOL_WAIT_S = 1.0
+CONNECT_S = 5.0
+SQLITE_BUSY_MS = 5_000
+POSTGRES_LIMITS = {
+    "statement_timeout": "5000",  # ms
+    "lock_timeout": "2000",  # ms
+    "idle_in_transaction_session_timeout": "10000",  # ms
+}
+
+
+class UnusableDatabaseUrl(ValueError):
+    """The database URL cannot be used. The message never repeats it: it may hold a password."""
+
+
+def url_of(text: str) -> URL:
+    """Read a database URL as people write it; the driver is ours to choose.
+
+    Raises: UnusableDatabaseUrl.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise UnusableDatabaseUrl("it is no URL such as postgresql://host/name") from None
+    if url.drivername not in DRIVERS:
+        raise UnusableDatabaseUrl("it must begin with sqlite:/// or postgresql://")
+    return url.set(drivername=DRIVERS[url.drivername])
+
+
+def open_engine(url: str, schema: str, pool_size: int = 20, max_overflow: int = 10) -> AsyncEngine:
+    """Return an engine that connects when it is first used.
+
+    ``schema`` is where PostgreSQL keeps the tables; SQLite has none. Raises UnusableDatabaseUrl.
+    """
+    target = url_of(url)
+    if target.get_backend_name() == "sqlite":
+        return _sqlite(target)
+    return _postgres(target, schema, pool_size, max_overflow)
+
+
+async def ping(engine: AsyncEngine) -> bool:
+    """Tell whether the database answers."""
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    except (SQLAlchemyError, OSError):
+        return False
+    return True
+
+
+def _sqlite(url: URL) -> AsyncEngine:
+    engine = create_async_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver would begin and commit on its own
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # a commit is on disk before it returns
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer that begins as a reader fails at once when another one writes in between.
+        reads = connection.get_execution_options().get(READ_ONLY, False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres(url: URL, schema: str, pool_size: int, max_overflow: int) -> AsyncEngine:
+    query = dict(url.query)
+    connect_args: dict[str, Any] = {
+        "timeout": CONNECT_S,
+        "server_settings": POSTGRES_LIMITS | {"search_path": f"{_quoted(schema)}, public"},
+    }
+    if "sslmode" in query:
+        connect_args["ssl"] = query.pop("sslmode")  # libpq's name for what asyncpg calls ssl
+    return create_async_engine(
+        url.set(query=query),
+        connect_args=connect_args,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=POOL_WAIT_S,
+        pool_pre_ping=False,
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

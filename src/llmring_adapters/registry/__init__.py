@@ -1,0 +1,1 @@
+"""Registry: the public registry over HTTP, the snapshot book, the bundled snapshot."""

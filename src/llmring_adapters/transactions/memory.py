@@ -1,0 +1,41 @@
+"""A transaction over dictionaries: write at once, take it back if the block fails."""
+
+from asyncio import Lock
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from llmring_adapters.accounts.memory import MemoryAccountBook
+from llmring_adapters.idempotency.memory import MemoryAnswerBook
+from llmring_adapters.registry.memory import MemorySnapshotBook
+from llmring_adapters.transactions.all_work import AllWork
+from llmring_adapters.transactions.journal import Journal, JournaledDict, undo
+from llmring_adapters.usage.memory import MemoryUsageLedger
+from llmring_core.transactions import Begin
+
+
+class MemoryWork:
+    """Every store; what they hold lives as long as this object."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.accounts = MemoryAccountBook(JournaledDict(journal), JournaledDict(journal))
+        self.answers = MemoryAnswerBook(JournaledDict(journal))
+        self.snapshots = MemorySnapshotBook(JournaledDict(journal))
+        self.usage = MemoryUsageLedger(JournaledDict(journal), {}, journal)
+
+
+def memory_transactions() -> Begin[AllWork]:
+    """Return transactions over an empty store of their own; they run one after the other."""
+    journal: Journal = []
+    work, lock = MemoryWork(journal), Lock()
+
+    @asynccontextmanager
+    async def begin() -> AsyncIterator[AllWork]:
+        async with lock:
+            try:
+                yield work
+            except BaseException:  # also a cancelled task: nothing of a failed block stays
+                undo(journal)
+                raise
+            journal.clear()
+
+    return begin

@@ -1,0 +1,62 @@
+"""The usage ledger in SQL."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, insert, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from llmring_adapters.usage.tables import record_of, row_of, usage_records
+from llmring_adapters.usage.totals import add_to_totals, read_cells
+from llmring_core.ids import ProjectId
+from llmring_core.usage import (
+    Cell,
+    Day,
+    DuplicateUsage,
+    Position,
+    Selection,
+    UsageLedger,
+    UsageRecord,
+)
+
+
+class SqlUsageLedger(UsageLedger):
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def append(self, records: Sequence[UsageRecord]) -> None:
+        try:
+            await self._connection.execute(insert(usage_records), list(map(row_of, records)))
+        except IntegrityError as error:
+            raise DuplicateUsage(records[0].id) from error
+        await add_to_totals(self._connection, records)
+
+    async def newest(
+        self,
+        project: ProjectId,
+        selection: Selection,
+        limit: int,
+        offset: int = 0,
+        before: Position | None = None,
+    ) -> list[UsageRecord]:
+        c, period = usage_records.c, selection.period
+        query = (
+            select(usage_records)
+            .where(c.project == project, c.at >= period.start, c.at < period.end)
+            .order_by(c.at.desc(), c.id.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        for name in ("model", "alias", "origin"):
+            value = getattr(selection, name)
+            if value is not None:
+                query = query.where(c[name] == value)
+        if before is not None:
+            later = and_(c.at == before.at, c.id < before.id)
+            query = query.where(or_(c.at < before.at, later))
+        return [record_of(row) for row in await self._connection.execute(query)]
+
+    async def cells(
+        self, project: ProjectId, selection: Selection, days: Sequence[Day]
+    ) -> list[Cell]:
+        return await read_cells(self._connection, project, selection, days)

@@ -1,0 +1,101 @@
+"""The ledger's tables, and how a record becomes a row and a row a record."""
+
+from typing import Any
+
+from msgspec import convert, json
+from msgspec.structs import asdict
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    Text,
+)
+
+from llmring_adapters.schema import Usd, UtcDateTime, metadata
+from llmring_core.usage import RateLine, Tokens, UsageRecord
+
+TOKEN_COUNTS = Tokens.__struct_fields__
+
+usage_records = Table(
+    "usage_records",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("project", String(36), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("attempt_status", String(24), nullable=False),
+    Column("provider", String(255), nullable=False),
+    Column("model", String(255), nullable=False),
+    Column("alias", String(255)),
+    Column("profile", String(255), nullable=False),
+    Column("origin", String(255)),
+    Column("id_at_origin", String(255)),
+    *(Column(name, BigInteger, nullable=False) for name in TOKEN_COUNTS),
+    Column("usage_source", String(16), nullable=False),
+    Column("cost_usd", Usd),  # null: unpriced
+    Column("cost_status", String(16), nullable=False),
+    Column("registry_cost_usd", Usd),
+    Column("registry_version", String(32)),
+    Column("registry_digest", String(64)),
+    Column("rates", Text, nullable=False),  # JSON array of rate lines
+    Column("latency_ms", BigInteger),
+    Column("metadata", Text, nullable=False),  # JSON object
+    Column("client_log_id", String(255)),
+    Column("request_id", String(64)),
+    # A million dollars at most; only a correction may be negative. NaN cannot be an integer.
+    CheckConstraint(
+        "cost_usd <= 1000000000000000000 AND (cost_usd >= 0 OR kind = 'adjustment')",
+        name="cost_in_range",
+    ),
+    Index("ix_usage_records_project_at", "project", "at", "id"),
+)
+
+usage_totals = Table(
+    "usage_totals",
+    metadata,
+    Column("project", String(36), primary_key=True),
+    Column("quarter", Integer, primary_key=True),  # quarters of an hour since 1970, UTC
+    Column("cell", LargeBinary(16), primary_key=True),  # of model, alias and origin: see totals.py
+    Column("model", String(255), nullable=False),
+    Column("alias", String(255)),
+    Column("origin", String(255)),
+    Column("requests", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("cached_input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    # The cost is cost_micros / 10^6 + cost_picos / 10^12 dollars: one 64-bit integer of 10^-12
+    # dollars would be full at 9.2 million dollars.
+    Column("cost_micros", BigInteger, nullable=False),
+    Column("cost_picos", BigInteger, nullable=False),
+    Column("unpriced", BigInteger, nullable=False),
+    # SQLite turns an integer that overflows into a float, silently; PostgreSQL refuses by itself.
+    CheckConstraint("input_tokens <= 9223372036854775807", name="input_tokens_in_range"),
+    CheckConstraint("output_tokens <= 9223372036854775807", name="output_tokens_in_range"),
+)
+
+
+COLUMNS = [str(column.name) for column in usage_records.columns]
+
+
+def row_of(record: UsageRecord) -> dict[str, Any]:
+    row = asdict(record)
+    del row["tokens"]
+    return row | {
+        **{name: getattr(record.tokens, name) for name in TOKEN_COUNTS},
+        "rates": json.encode(record.rates).decode(),
+        "metadata": json.encode(record.metadata).decode(),
+    }
+
+
+def record_of(row: Row[Any]) -> UsageRecord:
+    values = dict(zip(COLUMNS, row, strict=True))
+    values["tokens"] = {name: values.pop(name) for name in TOKEN_COUNTS}
+    values["rates"] = json.decode(row.rates, type=tuple[RateLine, ...])
+    values["metadata"] = json.decode(row.metadata)
+    return convert(values, UsageRecord)

@@ -1,0 +1,130 @@
+"""The program's database: opened at this version's schema, made, looked at, dropped."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from llmring_adapters.database import open_engine, url_of
+from llmring_adapters.migrations import SchemaStatus, migrate, schema_status
+from llmring_app.container import Container
+from llmring_app.errors import CannotStart
+from llmring_app.settings import Settings, without_password
+
+MAINTENANCE = "postgres"  # the database every PostgreSQL server has
+TEST_SUFFIX = "_test"
+CREATE_IT = "`llmring-server db create` makes it"
+
+
+@asynccontextmanager
+async def opened(container: Container) -> AsyncIterator[SchemaStatus]:
+    """Bring the container's database to this version's schema, and close it in the end.
+
+    Yields the status from before. Raises: CannotStart when it cannot be used, SchemaTooNew.
+    """
+    settings = container.settings()
+    async with _closing(container.engine()) as engine:
+        with _explained(settings):
+            before = await migrate(engine, settings.database_schema)
+        yield before
+
+
+async def read_schema_status(settings: Settings) -> SchemaStatus:
+    """Return which revisions are applied and pending; nothing is created.
+
+    Raises: CannotStart when there is no such database, SchemaTooNew.
+    """
+    file = sqlite_file(settings)
+    if file is not None and not file.exists():
+        raise CannotStart(f"there is no database {file} yet; {CREATE_IT}")
+    engine = open_engine(settings.database_url, settings.database_schema)
+    async with _closing(engine):
+        with _explained(settings):
+            return await schema_status(engine)
+
+
+async def make_database(settings: Settings) -> bool:
+    """Make the PostgreSQL database the URL names when it is missing, and tell whether it was.
+
+    A SQLite file needs no making. Raises: CannotStart.
+    """
+    if settings.is_sqlite:
+        return False
+    async with _maintenance(settings) as (connection, name):
+        known = text("SELECT 1 FROM pg_database WHERE datname = :name")
+        if (await connection.execute(known, {"name": name})).first():
+            return False
+        await connection.execute(text(f"CREATE DATABASE {_quoted(connection, name)}"))
+    return True
+
+
+async def drop_test_database(settings: Settings) -> None:
+    """Delete the database and all that is in it. Raises: CannotStart unless its name ends so."""
+    file = sqlite_file(settings)
+    name = file.stem if file else url_of(settings.database_url).database or ""
+    if not name.endswith(TEST_SUFFIX):
+        raise CannotStart(f"only a database whose name ends in {TEST_SUFFIX} may be dropped")
+    if file is not None:
+        for suffix in ("", "-wal", "-shm"):
+            file.with_name(file.name + suffix).unlink(missing_ok=True)
+        return
+    async with _maintenance(settings) as (connection, name):
+        quoted = _quoted(connection, name)
+        await connection.execute(text(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)"))
+
+
+def sqlite_file(settings: Settings) -> Path | None:
+    """Return the file of a SQLite database that has one."""
+    database = url_of(settings.database_url).database
+    in_memory = database in (None, "", ":memory:")
+    return Path(database) if settings.is_sqlite and database and not in_memory else None
+
+
+@asynccontextmanager
+async def _maintenance(settings: Settings) -> AsyncIterator[tuple[AsyncConnection, str]]:
+    """Lend a connection beside the database that the URL names, and that name."""
+    url: URL = url_of(settings.database_url)
+    if not url.database:
+        raise CannotStart("LLMRING_DATABASE_URL must name a database, as in postgresql://host/name")
+    beside = url.set(database=MAINTENANCE).render_as_string(hide_password=False)
+    async with _closing(open_engine(beside, settings.database_schema)) as engine:
+        with _explained(settings):
+            async with engine.connect() as connection:
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                yield connection, url.database
+
+
+@asynccontextmanager
+async def _closing(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    """Turn what a driver says into one line; it never holds the password."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        raise CannotStart(
+            f"the database {without_password(settings.database_url)} cannot be used: "
+            f"{_reason(error, settings)}"
+        ) from error
+
+
+def _reason(error: Exception, settings: Settings) -> str:
+    said = str(error.orig if isinstance(error, DBAPIError) else error)
+    password = url_of(settings.database_url).password
+    if isinstance(password, str) and password and password in said:
+        return type(error).__name__
+    first_line = said.partition("\n")[0]
+    return f"{first_line}; {CREATE_IT}" if "does not exist" in first_line else first_line
+
+
+def _quoted(connection: AsyncConnection, name: str) -> str:
+    return connection.dialect.identifier_preparer.quote_identifier(name)

@@ -1,0 +1,131 @@
+"""The server process: checked, its address taken, run until asked to stop."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from uvicorn import Config, Server
+from uvicorn.supervisors import ChangeReload, Multiprocess
+
+from llmring_app.container import Container
+from llmring_app.database import opened
+from llmring_app.errors import CannotStart
+from llmring_app.settings import Settings, variable, without_password
+from llmring_core import __version__
+
+APPLICATION: Final = "llmring_app.serve:create_application"
+PACKAGES: Final = sorted(Path(__file__).parents[1].glob("llmring_*"))
+DRAIN_S: Final = 25  # for requests under way when asked to stop
+IDLE_S: Final = 75  # a connection is kept for its next request, longer than proxies keep theirs
+BACKLOG: Final = 2048  # connections
+LOGGING: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+}
+
+
+def prepare(settings: Settings, host: str, port: int, workers: int) -> socket.socket:
+    """Check that the server may run, bring its database up to date and take its address.
+
+    Raises: CannotStart, SchemaTooNew.
+    """
+    if settings.is_open and not settings.open_to_network and not _is_loopback(host):
+        raise CannotStart(
+            f"in open mode whoever reaches {host} may use this server; set LLMRING_AUTH=keys, "
+            "or LLMRING_OPEN_TO_NETWORK=true if that is what you want"
+        )
+    if settings.is_sqlite and workers > 1:
+        raise CannotStart(
+            "SQLite has one writer; use --workers 1, or a PostgreSQL LLMRING_DATABASE_URL"
+        )
+    asyncio.run(_up_to_date(settings))
+    return _listening(host, port)
+
+
+def run(listener: socket.socket, settings: Settings, reload: bool, workers: int) -> None:
+    """Serve until the process is asked to stop; requests under way are finished first."""
+    os.environ[variable("env")] = settings.env  # the app reads it, maybe in other processes
+    config = Config(
+        APPLICATION,
+        factory=True,
+        workers=workers,
+        reload=reload,
+        reload_dirs=[str(folder) for folder in PACKAGES] if reload else None,
+        http="httptools",
+        lifespan="on",
+        backlog=BACKLOG,
+        access_log=False,
+        server_header=False,
+        log_config=LOGGING,
+        log_level="warning",
+        timeout_keep_alive=IDLE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    if reload:
+        ChangeReload(config, target=Server(config).run, sockets=[listener]).run()
+    elif workers > 1:
+        Multiprocess(config, sockets=[listener]).run()
+    else:
+        Server(config).run(sockets=[listener])
+
+
+def stop_quietly() -> None:
+    """From now on, being asked to stop is no failure; uvicorn asks again once it has stopped."""
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+
+
+def greeting(settings: Settings, listener: socket.socket) -> str:
+    """Return what to tell whoever started the server."""
+    host, port = listener.getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if settings.is_open:
+        access, key = "open: any well-formed key is a project of its own", "demo"
+    else:
+        access = "by key: `llmring-server keys create --project NAME` makes one"
+        key = "$LLMRING_API_KEY"
+    return f"""\
+LLMRing Server {__version__} on {address} (API: {address}/docs)
+Database: {without_password(settings.database_url)}
+Access:   {access}
+Log a call:
+  curl {address}/api/v1/log -H "X-API-Key: {key}" -H "Content-Type: application/json" \\
+    -d '{{"provider":"openai","model":"gpt-4o-mini","input_tokens":1000,"output_tokens":200}}'
+"""
+
+
+async def _up_to_date(settings: Settings) -> None:
+    async with opened(Container(settings=settings)):
+        pass
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        # Not its text: create_server puts the address into it once more.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise CannotStart(
+            f"cannot listen on {host} port {port}: {reason}; choose another --host or --port"
+        ) from error
+
+
+def _leave(_: int, __: FrameType | None) -> None:
+    sys.exit(0)

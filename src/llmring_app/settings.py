@@ -1,0 +1,236 @@
+"""All configuration: what there is, its defaults, the rule each value keeps; read once."""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self, TypeAlias, get_type_hints
+from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct, convert, json, to_builtins
+
+from llmring_adapters.database import url_of
+from llmring_app.dotenv import read_dotenv
+from llmring_app.errors import BadSetting
+
+PREFIX: Final = "LLMRING_"
+DOTENV: Final = Path(".env")  # in the current directory
+SECRET_FILES: Final = {"database_url_file": "database_url", "redis_url_file": "redis_url"}
+HISTORIC_AUTH: Final = "api_key_validation_mode"
+HISTORIC_AUTH_VALUES: Final = {"bridge": "open", "strict": "keys"}
+
+# Names of other released servers, of their compose files and of the published client. They may
+# well be set on the same machine; here they mean nothing.
+TOLERATED: Final = frozenset(
+    {
+        "api_key",
+        "api_prefix",
+        "dev_port",
+        "enable_conversation_tracking",
+        "enforce_membership_verification",
+        "http_port",
+        "message_logging_level",
+        "message_retention_days",
+        "port",
+        "prefer_saas",
+        "profile",
+        "project_key",
+        "receipts_key_id",
+        "receipts_private_key_b64",
+        "receipts_public_key_b64",
+        "server_url",
+        "strict_cost",
+    }
+)
+
+# A description completes the sentence "LLMRING_X must be ...".
+Environment: TypeAlias = Annotated[
+    Literal["dev", "test", "prod"], Meta(description="dev, test or prod")
+]
+DatabaseUrl: TypeAlias = Annotated[
+    str, Meta(description="a URL such as sqlite:///./llmring.db or postgresql://host/name")
+]
+SchemaName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?!pg_)[a-z_][a-z0-9_]{0,62}$",
+        description="lower-case letters, digits and _, and not start with pg_",
+    ),
+]
+RedisUrl: TypeAlias = Annotated[
+    Annotated[str, Meta(pattern=r"^(rediss?|unix)://\S+$")] | None,
+    Meta(description="a redis://, rediss:// or unix:// URL"),
+]
+WebUrl: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^\s/@?#]+[^\s@?#]*$",
+        description="an http:// or https:// URL without user, query or fragment",
+    ),
+]
+Origins: TypeAlias = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^(\*|https?://[^\s/@,*]+)$")], ...],
+    Meta(description="origins such as http://localhost:5173, by commas or as a JSON array"),
+]
+Auth: TypeAlias = Annotated[Literal["open", "keys"], Meta(description="open or keys")]
+Flag: TypeAlias = Annotated[bool, Meta(description="true or false")]
+Seconds: TypeAlias = Annotated[
+    int, Meta(ge=0, le=31_536_000, description="whole seconds from 0 to 31536000, a year")
+]
+Connections: TypeAlias = Annotated[
+    int, Meta(ge=0, le=1000, description="a whole number from 0 to 1000")
+]
+SomeConnections: TypeAlias = Annotated[
+    int, Meta(ge=1, le=1000, description="a whole number from 1 to 1000")
+]
+Bytes: TypeAlias = Annotated[
+    int, Meta(ge=1024, le=2**30, description="a whole number of bytes from 1024 to 1073741824")
+]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Field ``x`` is the variable ``LLMRING_X``."""
+
+    env: Environment = "dev"
+    database_url: DatabaseUrl = "sqlite:///./llmring.db"
+    database_schema: SchemaName = "llmring"
+    database_pool_size: SomeConnections = 20
+    database_pool_overflow: Connections = 10
+    redis_url: RedisUrl = None
+    cache_ttl: Seconds = 3600
+    cors_origins: Origins = ("http://localhost:5173", "http://localhost:5174")
+    registry_base_url: WebUrl = "https://llmring.github.io/registry/"
+    registry_refresh_s: Seconds = 3600  # 0: never
+    auth: Auth = "open"
+    open_to_network: Flag = False
+    trust_identity_headers: Flag = False
+    max_body_bytes: Bytes = 1024**2
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], dotenv: Path = DOTENV) -> Self:
+        """Return what the environment says, else what the file says, else the defaults.
+
+        Raises: BadSetting, naming the variable and the rule, never the value.
+        """
+        texts = _by_field(read_dotenv(dotenv)) | _by_field(environment)
+        values = {field: _value(field, text) for field, text in texts.items()}
+        if values.get("env") == "prod" and "database_url" not in values:
+            raise BadSetting("LLMRING_DATABASE_URL must be set for production")
+        if values.get("env") == "test":
+            values.setdefault("database_url", "sqlite:///./llmring_test.db")
+        return convert(values, cls)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any well-formed key is welcome, as a new project of its own."""
+        return self.auth == "open"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    def redacted(self) -> dict[str, object]:
+        """Return every variable with its value, plain as in JSON, and without passwords."""
+        values: dict[str, object] = to_builtins(self)
+        values["database_url"] = without_password(self.database_url)
+        values["redis_url"] = self.redis_url and without_password(self.redis_url)
+        return {variable(field): value for field, value in values.items()}
+
+    def __repr__(self) -> str:  # a traceback or a log may print it
+        return f"Settings({self.redacted()})"
+
+
+TYPES: Final = get_type_hints(Settings, include_extras=True)
+NAMES: Final = [*TYPES, *SECRET_FILES, HISTORIC_AUTH]
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of that name."""
+    return PREFIX + name.upper()
+
+
+def rule(field: str) -> str:
+    """Return what the field's value must be."""
+    description: str = TYPES[field].__metadata__[0].description
+    return description
+
+
+def without_password(url: str) -> str:
+    """Return ``url`` with what may be a secret in it replaced by ``***``."""
+    hidden = re.sub(r"//([^:@/]*):.*@", r"//\1:***@", url)  # to the last @: passwords hold some
+    return re.sub(r"(?i)([?&][^=&]*(?:pass|secret|token|key)[^=&]*)=[^&]*", r"\1=***", hidden)
+
+
+def _by_field(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what one source says, under the names of our fields."""
+    texts: dict[str, str] = {}
+    for name, text in variables.items():
+        if not name.upper().startswith(PREFIX):
+            continue
+        field, meant = _meaning(name.upper().removeprefix(PREFIX).lower(), text.strip())
+        if field is None:
+            continue
+        if field in texts:
+            raise BadSetting(f"{variable(field)} is given twice, in two spellings; keep one")
+        texts[field] = meant
+    return texts
+
+
+def _meaning(name: str, text: str) -> tuple[str | None, str]:
+    """Return which field a variable sets, to what; no field when it means nothing here."""
+    if name in TOLERATED:
+        return None, ""
+    if name not in NAMES:
+        raise BadSetting(_unknown(name))
+    if not text and name != "cors_origins":
+        return None, ""
+    if name in SECRET_FILES:
+        return SECRET_FILES[name], _content(name, text)
+    if name == HISTORIC_AUTH:
+        if text not in HISTORIC_AUTH_VALUES:
+            raise BadSetting(f"{variable(name)} must be bridge or strict")
+        return "auth", HISTORIC_AUTH_VALUES[text]
+    return name, text
+
+
+def _unknown(name: str) -> str:
+    near = get_close_matches(name, NAMES, n=1)
+    hint = (
+        f"did you mean {variable(near[0])}?"
+        if near
+        else "`llmring-server config --help` lists them"
+    )
+    return f"{variable(name)} is not a setting; {hint}"
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        content = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        content = ""
+    if not content:
+        raise BadSetting(f"{variable(name)} must name a readable file that is not empty")
+    return content
+
+
+def _value(field: str, text: str) -> object:
+    try:
+        _check_address(field, text)
+        raw = _items(text) if field == "cors_origins" else text
+        return convert(raw, TYPES[field], strict=False)
+    except ValueError:  # its message may hold the value
+        raise BadSetting(f"{variable(field)} must be {rule(field)}") from None
+
+
+def _check_address(field: str, text: str) -> None:
+    """Raises ValueError when the library behind a URL could not read it."""
+    if field == "database_url":
+        url_of(text)
+    elif field.endswith("_url"):
+        _ = urlsplit(text).port
+
+
+def _items(text: str) -> list[str]:
+    if text.startswith("["):
+        return json.decode(text, type=list[str])
+    return [item.strip() for item in text.split(",") if item.strip()]

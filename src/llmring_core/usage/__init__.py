@@ -1,0 +1,71 @@
+"""Usage: what was called, by whom, at what cost."""
+
+from llmring_core.usage.aggregation import DaySums, Summary, add, summarise, sums_of
+from llmring_core.usage.commands import (
+    DEFAULT_PROFILE,
+    Selection,
+    SummaryRequest,
+    UsageToLog,
+)
+from llmring_core.usage.errors import DuplicateUsage, TotalsOverflow
+from llmring_core.usage.model import (
+    MAX_COUNT,
+    Cell,
+    JsonObject,
+    Logged,
+    RateLine,
+    Sums,
+    Tokens,
+    UsageRecord,
+)
+from llmring_core.usage.periods import (
+    Day,
+    Period,
+    days_of,
+    period_of,
+    quarter_of,
+    start_of,
+    whole_quarters,
+    zone_named,
+)
+from llmring_core.usage.ports import Position, UsageLedger, UsageWork
+from llmring_core.usage.pricing import cost_usd, rate_lines
+from llmring_core.usage.use_cases import ListUsage, LogUsage, SummariseUsage
+
+__all__ = [
+    "DEFAULT_PROFILE",
+    "MAX_COUNT",
+    "Cell",
+    "Day",
+    "DaySums",
+    "DuplicateUsage",
+    "JsonObject",
+    "ListUsage",
+    "LogUsage",
+    "Logged",
+    "Period",
+    "Position",
+    "RateLine",
+    "Selection",
+    "SummariseUsage",
+    "Summary",
+    "SummaryRequest",
+    "Sums",
+    "Tokens",
+    "TotalsOverflow",
+    "UsageLedger",
+    "UsageRecord",
+    "UsageToLog",
+    "UsageWork",
+    "add",
+    "cost_usd",
+    "days_of",
+    "period_of",
+    "quarter_of",
+    "rate_lines",
+    "start_of",
+    "summarise",
+    "sums_of",
+    "whole_quarters",
+    "zone_named",
+]

@@ -1,0 +1,58 @@
+"""What the usage context needs from the outside."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+from llmring_core.idempotency import IdempotencyWork
+from llmring_core.ids import ProjectId, UsageId
+from llmring_core.usage.commands import Selection
+from llmring_core.usage.model import Cell, UsageRecord
+from llmring_core.usage.periods import Day
+
+
+class Position(Struct, frozen=True, kw_only=True):
+    """Where a record stands in the ledger's order: by time, then by id."""
+
+    at: datetime  # UTC
+    id: UsageId
+
+
+class UsageLedger(Protocol):
+    """Append-only store of usage records, and their totals by quarter of an hour."""
+
+    async def append(self, records: Sequence[UsageRecord]) -> None:
+        """Store ``records`` and add them to their totals.
+
+        Raises DuplicateUsage when an id is taken, TotalsOverflow.
+        """
+
+    async def newest(
+        self,
+        project: ProjectId,
+        selection: Selection,
+        limit: int,
+        offset: int = 0,
+        before: Position | None = None,
+    ) -> list[UsageRecord]:
+        """Return the selected records, newest first, after skipping ``offset`` of them.
+
+        With ``before`` only those that come after that position in this order.
+        """
+
+    async def cells(
+        self, project: ProjectId, selection: Selection, days: Sequence[Day]
+    ) -> list[Cell]:
+        """Return the selected calls' totals by day, model, alias and origin, in no order.
+
+        ``days`` cover the selection's period. The effort does not grow with the calls stored.
+        """
+
+
+class UsageWork(IdempotencyWork, Protocol):
+    """The stores one usage transaction may touch."""
+
+    @property
+    def usage(self) -> UsageLedger: ...

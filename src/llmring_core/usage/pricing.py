@@ -1,0 +1,50 @@
+"""Rule: what a call costs."""
+
+from decimal import Decimal, localcontext
+from typing import Final
+
+from llmring_core.money import EXACT, plain, rounded
+from llmring_core.registry import Prices
+from llmring_core.usage.model import RateLine, Tokens
+
+PER: Final = 1_000_000  # tokens; the registry's prices are US dollars per million
+
+
+def rate_lines(tokens: Tokens, prices: Prices) -> tuple[RateLine, ...]:
+    """Return the bill of one call, a line for each kind of token it used.
+
+    Cached reads cost the cache-read price, else the cached-input price, else the input price; of
+    these a price of 0 counts as none, as published clients count it. Uncached input above the
+    long-context threshold costs the long-context price: the part above it only. Reasoning costs
+    the thinking price where there is one, else the output price.
+
+    Source: the cost rule of the published llmring clients 1.2 to 1.4, in exact decimals.
+    """
+    long_context = 0
+    if prices.long_context_threshold:
+        long_context = max(tokens.input_uncached - prices.long_context_threshold, 0)
+    cached = prices.cache_read or prices.cached_input or prices.input
+    write_5m = prices.cache_write_5m or Decimal(0)
+    write_1h = prices.cache_write_1h or Decimal(0)
+    priced = (
+        ("input_uncached", tokens.input_uncached - long_context, prices.input),
+        ("input_long_context", long_context, prices.input_long_context or prices.input),
+        ("input_cache_read", tokens.input_cache_read, cached),
+        ("input_cache_write_5m", tokens.input_cache_write_5m, write_5m),
+        ("input_cache_write_1h", tokens.input_cache_write_1h, write_1h),
+        ("output", tokens.output, prices.output),
+        ("output_reasoning", tokens.output_reasoning, prices.output_thinking or prices.output),
+    )
+    return tuple(_line(unit, quantity, rate) for unit, quantity, rate in priced if quantity)
+
+
+def cost_usd(lines: tuple[RateLine, ...]) -> Decimal:
+    """Return the sum of ``lines`` in US dollars, rounded half-even to 12 decimals once."""
+    with localcontext(EXACT):
+        return rounded(sum((Decimal(line.amount) for line in lines), Decimal(0)))
+
+
+def _line(unit: str, quantity: int, rate: Decimal) -> RateLine:
+    with localcontext(EXACT):
+        amount = quantity * rate / PER
+    return RateLine(unit=unit, quantity=quantity, rate=plain(rate), per=PER, amount=plain(amount))

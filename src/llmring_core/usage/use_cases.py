@@ -1,0 +1,180 @@
+"""What the usage context does. Writes first, reads after."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from msgspec import json
+
+from llmring_core.clock import Clock
+from llmring_core.errors import InvalidField
+from llmring_core.idempotency import (
+    KEY_LIFETIME,
+    AlreadyAnswered,
+    Answer,
+    Attempt,
+    Outcome,
+    fingerprint_of,
+    first_answer,
+)
+from llmring_core.ids import NewId, ProjectId, UsageId
+from llmring_core.pages import Page, PageRequest, cursor_of, key_of
+from llmring_core.registry import CurrentRegistry
+from llmring_core.transactions import Begin
+from llmring_core.usage.aggregation import Summary, summarise
+from llmring_core.usage.commands import (
+    DEFAULT_PROFILE,
+    Selection,
+    SummaryRequest,
+    UsageToLog,
+)
+from llmring_core.usage.model import CostStatus, Logged, UsageRecord
+from llmring_core.usage.periods import days_of
+from llmring_core.usage.ports import Position, UsageWork
+from llmring_core.usage.pricing import cost_usd, rate_lines
+
+
+@dataclass(frozen=True, slots=True)
+class LogUsage:
+    """Price one LLM call and append it to the project's ledger, once however often it is sent."""
+
+    begin: Begin[UsageWork]
+    registry: CurrentRegistry
+    clock: Clock
+    new_id: NewId
+
+    async def __call__(
+        self,
+        project: ProjectId,
+        call: UsageToLog,
+        idempotency_key: str | None = None,
+        request_id: str | None = None,
+    ) -> Outcome[Logged]:
+        """Raises KeyReused, TotalsOverflow, StoreUnavailable."""
+        now = self.clock()
+        attempts = _attempts(call, idempotency_key)
+        earlier = await self._earlier(project, attempts, now)
+        if earlier is not None:
+            return earlier
+        record = self._priced(project, call, now, request_id)
+        logged = Logged(
+            id=record.id, at=now, cost_usd=record.cost_usd, cost_status=record.cost_status
+        )
+        try:
+            async with self.begin() as work:
+                await work.answers.add(project, _answers(attempts, logged), now)
+                await work.usage.append([record])
+        except AlreadyAnswered:  # the same request arrived twice at once; the other one won
+            earlier = await self._earlier(project, attempts, now)
+            if earlier is None:
+                raise
+            return earlier
+        return Outcome(value=logged, replayed=False)
+
+    async def _earlier(
+        self, project: ProjectId, attempts: Sequence[Attempt], now: datetime
+    ) -> Outcome[Logged] | None:
+        if not attempts:
+            return None
+        async with self.begin() as work:
+            body = await first_answer(work.answers, project, attempts, now)
+        if body is None:
+            return None
+        return Outcome(value=json.decode(body, type=Logged), replayed=True)
+
+    def _priced(
+        self, project: ProjectId, call: UsageToLog, now: datetime, request_id: str | None
+    ) -> UsageRecord:
+        quote = self.registry.quote(call.provider, call.model)
+        lines = rate_lines(call.tokens, quote.prices) if quote else ()
+        registry_cost = cost_usd(lines) if quote else None
+        return UsageRecord(
+            id=UsageId(self.new_id()),
+            project=project,
+            at=now,
+            kind="call",
+            attempt_status="complete",
+            provider=call.provider,
+            model=call.model,
+            alias=call.alias or None,
+            profile=call.profile or DEFAULT_PROFILE,
+            origin=call.origin or None,
+            id_at_origin=call.id_at_origin,
+            tokens=call.tokens,
+            usage_source="client",
+            cost_usd=registry_cost if call.cost_usd is None else call.cost_usd,
+            cost_status=_status(call, registry_cost is not None),
+            registry_cost_usd=registry_cost,
+            registry_version=quote.registry_version if quote else None,
+            registry_digest=quote.registry_digest if quote else None,
+            rates=lines,
+            latency_ms=call.latency_ms,
+            metadata=call.metadata,
+            client_log_id=call.client_log_id,
+            request_id=request_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ListUsage:
+    """Read the project's calls, newest first."""
+
+    begin: Begin[UsageWork]
+
+    async def __call__(
+        self, project: ProjectId, selection: Selection, page: PageRequest
+    ) -> Page[UsageRecord]:
+        """Raises InvalidField when the page's cursor is not one of ours."""
+        before = None if page.cursor is None else _position(page.cursor)
+        async with self.begin() as work:
+            found = await work.usage.newest(
+                project, selection, page.limit + 1, page.offset, before
+            )  # one more than asked for tells whether there is a next page
+        items = found[: page.limit]
+        return Page(items=items, next=_cursor(items[-1]) if len(found) > page.limit else None)
+
+
+@dataclass(frozen=True, slots=True)
+class SummariseUsage:
+    """Add the project's calls up by day, period, model, alias and origin."""
+
+    begin: Begin[UsageWork]
+
+    async def __call__(self, project: ProjectId, request: SummaryRequest) -> Summary:
+        days = days_of(request.selection.period, request.zone)
+        async with self.begin() as work:
+            cells = await work.usage.cells(project, request.selection, days)
+        return summarise(cells, request.group_by)
+
+
+def _attempts(call: UsageToLog, idempotency_key: str | None) -> list[Attempt]:
+    keys = (("usage.log", idempotency_key), ("usage.client_log_id", call.client_log_id))
+    named = [(scope, key) for scope, key in keys if key is not None]
+    fingerprint = fingerprint_of(call) if named else ""
+    return [Attempt(scope=scope, key=key, fingerprint=fingerprint) for scope, key in named]
+
+
+def _answers(attempts: Sequence[Attempt], logged: Logged) -> list[Answer]:
+    body = json.encode(logged).decode() if attempts else ""
+    lifetimes = {"usage.log": logged.at + KEY_LIFETIME, "usage.client_log_id": None}
+    return [
+        Answer(attempt=attempt, body=body, expires_at=lifetimes[attempt.scope])
+        for attempt in attempts
+    ]
+
+
+def _status(call: UsageToLog, priced: bool) -> CostStatus:
+    if call.cost_usd is not None:
+        return "client"
+    return "registry" if priced else "unpriced"
+
+
+def _cursor(record: UsageRecord) -> str:
+    return cursor_of(json.encode(Position(at=record.at, id=record.id)).decode())
+
+
+def _position(cursor: str) -> Position:
+    try:
+        return json.decode(key_of(cursor), type=Position)
+    except ValueError:
+        raise InvalidField("cursor", "must be the value of a previous page's next cursor") from None

@@ -1,0 +1,104 @@
+"""The web application, given its use cases."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from llmring_core import __version__
+from llmring_core.errors import LLMRingError
+from llmring_http.callers import caller_provider
+from llmring_http.docs.routes import asset, openapi, redoc, swagger_ui
+from llmring_http.frame import framed
+from llmring_http.health.routes import HealthController
+from llmring_http.options import HttpOptions, Lifespan
+from llmring_http.problems import domain_problem, http_problem, unexpected_problem
+from llmring_http.registry.routes import RegistryController
+from llmring_http.requests import provide_identity
+from llmring_http.usage.routes import UsageController
+
+HANDLERS: list[ControllerRouterHandler] = [
+    HealthController,
+    RegistryController,
+    UsageController,
+    openapi,
+    swagger_ui,
+    redoc,
+    asset,
+]
+CORS_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+CORS_REQUEST_HEADERS = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-None-Match",
+    "X-API-Key",
+    "X-Project-ID",
+    "X-Project-Key",
+    "X-Request-ID",
+    "X-User-ID",
+]
+CORS_ANSWER_HEADERS = ["ETag", "Idempotency-Replayed", "X-Next-Cursor", "X-Request-ID"]
+
+
+def create_app(
+    use_cases: Mapping[str, Callable[[], Any]],
+    options: HttpOptions,
+    lifespan: Sequence[Lifespan] = (),
+) -> ASGIApp:
+    """Build the application; ``use_cases`` maps a handler's parameter name to its value's maker."""
+    return framed(create_litestar(use_cases, options, lifespan), options.new_id)
+
+
+def create_litestar(
+    use_cases: Mapping[str, Callable[[], Any]],
+    options: HttpOptions,
+    lifespan: Sequence[Lifespan] = (),
+) -> Litestar:
+    """Build the application without its frame."""
+    dependencies = {name: _provide(build) for name, build in use_cases.items()}
+    return Litestar(
+        HANDLERS,
+        dependencies=dependencies
+        | {
+            "caller": Provide(caller_provider(options.trust_identity_headers)),
+            "database_answers": _provide(lambda: options.database_answers),
+            "identity": Provide(provide_identity, sync_to_thread=False),
+            "now": _provide(options.clock),
+        },
+        exception_handlers={
+            LLMRingError: domain_problem,
+            HTTPException: http_problem,
+            Exception: unexpected_problem,
+        },
+        cors_config=CORSConfig(
+            allow_origins=list(options.cors_origins),
+            allow_methods=CORS_METHODS,  # type: ignore[arg-type]  # a list is invariant
+            allow_headers=CORS_REQUEST_HEADERS,
+            expose_headers=CORS_ANSWER_HEADERS,
+        ),
+        request_max_body_size=options.max_body_bytes,
+        lifespan=list(lifespan),
+        logging_config=None,
+        openapi_config=OpenAPIConfig(
+            title="LLMRing Server",
+            version=__version__,
+            description="Self-hostable LLM model registry and usage ledger.",
+            use_handler_docstrings=True,
+            path="/docs/schema",
+            render_plugins=[JsonRenderPlugin()],
+        ),
+    )
+
+
+def _provide(build: Callable[[], Any]) -> Provide:
+    def provide() -> Any:  # a plain function: Litestar cannot inspect a compiled provider
+        return build()
+
+    return Provide(provide, sync_to_thread=False)

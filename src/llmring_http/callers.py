@@ -1,0 +1,96 @@
+"""Who is calling: the headers of every historic client become a Caller."""
+
+import re
+from collections.abc import Awaitable, Callable
+
+from litestar import Request
+from litestar.datastructures import Headers
+from litestar.datastructures.state import State
+from litestar.di import NamedDependency
+
+from llmring_core.accounts import MAX_KEY_LENGTH, Authenticate, Caller
+from llmring_core.errors import Unauthenticated
+from llmring_core.ids import ProjectId
+from llmring_http.problems import BadRequest
+
+KEY_HEADERS = ("X-API-Key", "X-Project-Key", "Authorization")
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+VISIBLE = re.compile(r"[!-~]+")
+
+
+class MissingCredentials(Unauthenticated):
+    """The request names no tenant."""
+
+    code = "accounts.missing-credentials"
+
+    def __init__(
+        self,
+        message: str = "Authentication required: provide X-API-Key or (X-User-ID + X-Project-ID)",
+    ) -> None:
+        super().__init__(message)
+
+
+def caller_provider(
+    trust_identity_headers: bool,
+) -> Callable[..., Awaitable[Caller]]:
+    """Return the dependency that finds out who is calling.
+
+    It raises MissingCredentials, InvalidApiKey, and BadRequest for credentials that are malformed
+    or contradict each other.
+    """
+
+    async def caller(
+        request: Request[None, None, State], authenticate: NamedDependency[Authenticate]
+    ) -> Caller:
+        key = api_key_in(request.headers)
+        if key is not None:
+            return await authenticate(key)
+        if trust_identity_headers:
+            return identity_in(request.headers)
+        raise MissingCredentials
+
+    return caller
+
+
+def api_key_in(headers: Headers) -> str | None:
+    """Return the one API key the headers carry, however many of them repeat it."""
+    keys = {key for name in KEY_HEADERS for key in _keys(name, headers.getall(name, []))}
+    if len(keys) > 1:
+        raise BadRequest(
+            "X-API-Key, X-Project-Key and Authorization carry different keys; send one"
+        )
+    return keys.pop() if keys else None
+
+
+def identity_in(headers: Headers) -> Caller:
+    """Return the project that an authenticating proxy vouches for."""
+    user, project = headers.get("X-User-ID"), headers.get("X-Project-ID")
+    if user is None or project is None:
+        raise MissingCredentials
+    if not user.strip() or not project.strip():
+        raise MissingCredentials("X-User-ID and X-Project-ID cannot be empty")
+    if not UUID.fullmatch(user.strip()) or not UUID.fullmatch(project.strip()):
+        raise BadRequest("Invalid UUID format in authentication headers")
+    return Caller(project=ProjectId(project.strip().lower()))
+
+
+def _keys(name: str, values: list[str]) -> list[str]:
+    if len(values) > 1:
+        raise BadRequest(f"{name} must be sent once")
+    values = [value.strip(" \t") for value in values]
+    if name == "Authorization":
+        schemes = [value.partition(" ") for value in values]
+        values = [key.strip(" \t") for scheme, _, key in schemes if scheme.lower() == "bearer"]
+    keys = [value for value in values if value]
+    for key in keys:
+        _check_form(name, key)
+    return keys
+
+
+def _check_form(name: str, key: str) -> None:
+    if len(key) > MAX_KEY_LENGTH:
+        raise BadRequest(f"{name} too long")
+    if any(character.isspace() for character in key):
+        raise BadRequest(f"{name} must not contain whitespace")
+    if not VISIBLE.fullmatch(key):
+        raise BadRequest(f"{name} must be visible ASCII characters")

@@ -1,0 +1,156 @@
+"""Errors on the wire: RFC 9457 problem details. The only place that knows both words.
+
+``detail`` is what historic clients read: a sentence, or for an unprocessable request a list of
+``{type, loc, msg, input}`` that names each field and the rule it breaks.
+"""
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar, Final
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec import UNSET, Struct, UnsetType
+
+from llmring_core.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    InvalidField,
+    LimitExceeded,
+    LLMRingError,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
+
+STATUS: Final[dict[type[LLMRingError], int]] = {
+    Invalid: 422,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    LimitExceeded: 429,
+    Unavailable: 503,
+    LLMRingError: 500,
+}
+HEADERS: Final[dict[int, dict[str, str]]] = {
+    401: {"WWW-Authenticate": "Bearer"},
+    409: {"Retry-After": "1"},
+    503: {"Retry-After": "1"},
+}
+MEDIA_TYPE = "application/problem+json"
+
+log = logging.getLogger("llmring")
+
+
+class FieldError(Struct, frozen=True, kw_only=True):
+    """One field that breaks one rule."""
+
+    type: str
+    loc: Sequence[str | int]  # body, query or path, then the way to the field
+    msg: str
+    input: str | int | float | bool | UnsetType | None = UNSET  # what was sent, when it is short
+
+
+class Problem(Struct, kw_only=True, omit_defaults=True):
+    """RFC 9457 body, with the members historic clients read."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | Sequence[FieldError]
+    code: str
+    request_id: str | None = None
+
+
+class BadRequest(LLMRingError):
+    """The request contradicts itself or HTTP; before any of it is looked at."""
+
+    code: ClassVar[str] = "bad-request"
+
+
+class Unprocessable(Invalid):
+    """The body or query does not have the documented form."""
+
+    code: ClassVar[str] = "unprocessable"
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.loc[-1]}: {error.msg}" for error in errors))
+        self.errors = errors
+
+
+STATUS[BadRequest] = 400
+
+
+def status_of(error: type[LLMRingError]) -> int:
+    return next(STATUS[family] for family in error.__mro__ if family in STATUS)
+
+
+def documented(*errors: type[LLMRingError]) -> dict[int, ResponseSpec]:
+    """Return the OpenAPI ``responses`` of a handler that may raise ``errors``."""
+    return {
+        status_of(error): ResponseSpec(Problem, description=error.code, media_type=MEDIA_TYPE)
+        for error in errors
+    }
+
+
+def domain_problem(request: Request[Any, Any, Any], error: LLMRingError) -> Response[Problem]:
+    status = status_of(type(error))
+    title = (type(error).__doc__ or "").splitlines()[0]
+    return _response(request, status, error.code, title, _detail(request, error))
+
+
+def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    """What the framework refused: an unknown route or method, a body that is too large."""
+    phrase = HTTPStatus(error.status_code).phrase
+    response = _response(
+        request, error.status_code, phrase.lower().replace(" ", "-"), phrase, phrase
+    )
+    response.headers.update(error.headers or {})
+    if "GET" in response.headers.get("Allow", ""):
+        response.headers["Allow"] += ", HEAD"  # see frame.py
+    return response
+
+
+def unexpected_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """A bug. The log has its trace; the caller learns nothing about our insides."""
+    log.error("unexpected error, request %s", request_id(request), exc_info=error)
+    phrase = "Internal Server Error"
+    return _response(request, 500, "internal", phrase, phrase)
+
+
+def request_id(request: Request[Any, Any, Any]) -> str | None:
+    """Return the id the frame gave this request."""
+    found = request.scope.get("state", {}).get("request_id")
+    return found if isinstance(found, str) else None
+
+
+def _detail(request: Request[Any, Any, Any], error: LLMRingError) -> str | Sequence[FieldError]:
+    if isinstance(error, Unprocessable):
+        return error.errors
+    if isinstance(error, InvalidField):
+        place = "query" if request.method == "GET" else "body"
+        return [FieldError(type="value_error", loc=(place, error.field), msg=error.rule)]
+    return str(error)
+
+
+def _response(
+    request: Request[Any, Any, Any],
+    status: int,
+    code: str,
+    title: str,
+    detail: str | Sequence[FieldError],
+) -> Response[Problem]:
+    problem = Problem(
+        type=f"urn:llmring:{code}",
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request_id(request),
+    )
+    headers = dict(HEADERS.get(status, {}))
+    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)

@@ -1,0 +1,62 @@
+"""The usage endpoints."""
+
+from datetime import datetime
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+
+from llmring_core.accounts import Caller, InvalidApiKey
+from llmring_core.errors import InvalidField, StoreUnavailable
+from llmring_core.idempotency import AlreadyAnswered, KeyReused
+from llmring_core.usage import ListUsage, LogUsage, SummariseUsage
+from llmring_http.decoding import json_body, query_parameters
+from llmring_http.problems import documented
+from llmring_http.requests import RequestIdentity, replayable
+from llmring_http.usage.stats import Stats, StatsQuery
+from llmring_http.usage.wire import ListQuery, LogAnswer, LogBody, LogRow, listed
+
+READ_ERRORS = documented(InvalidApiKey, InvalidField, StoreUnavailable)
+LOG_ERRORS = documented(InvalidApiKey, AlreadyAnswered, KeyReused, StoreUnavailable)
+
+
+class UsageController(Controller):
+    path = "/api/v1"
+    tags = ["usage"]
+
+    @post("/log", status_code=200, responses=LOG_ERRORS, **json_body(LogBody))
+    async def log(
+        self,
+        payload: NamedDependency[LogBody],
+        caller: NamedDependency[Caller],
+        identity: NamedDependency[RequestIdentity],
+        log_usage: NamedDependency[LogUsage],
+    ) -> Response[LogAnswer]:
+        """Log one call; without `cost` the registry's price applies. Answered once committed."""
+        logged = await log_usage(
+            caller.project, payload.command(), identity.key, identity.request_id
+        )
+        return replayable(LogAnswer.of(logged.value), logged.replayed)
+
+    @get("/logs", responses=READ_ERRORS, **query_parameters(ListQuery))
+    async def logs(
+        self,
+        params: NamedDependency[ListQuery],
+        now: NamedDependency[datetime],
+        caller: NamedDependency[Caller],
+        list_usage: NamedDependency[ListUsage],
+    ) -> Response[list[LogRow]]:
+        """List calls, newest first; the header `X-Next-Cursor` leads to the next page."""
+        selection, page = params.selection(now), params.page
+        return listed(await list_usage(caller.project, selection, page))
+
+    @get("/stats", responses=READ_ERRORS, **query_parameters(StatsQuery))
+    async def stats(
+        self,
+        params: NamedDependency[StatsQuery],
+        now: NamedDependency[datetime],
+        caller: NamedDependency[Caller],
+        summarise_usage: NamedDependency[SummariseUsage],
+    ) -> Stats:
+        """Add calls up by day, period, model, alias and origin."""
+        summary = await summarise_usage(caller.project, params.request(now))
+        return Stats.of(summary, params.group_by)

@@ -1,0 +1,73 @@
+"""What every SnapshotBook promises, on every backend."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from llmring_core.registry import RegistryWork, SnapshotTaken, VersionNotFound
+from llmring_core.transactions import Begin
+from tests.unit.registry.builders import NOON, entry, published, snapshot
+
+FIRST = snapshot(("openai", published(m=entry(display_name="Ω \u2028 \0 \U0001f600"))))
+SECOND = snapshot(version="2026.11.20", sequence=2, published_at=NOON, origin="bundled")
+
+
+class TestSnapshotBook:
+    async def test_gives_back_exactly_what_was_appended(self, begin: Begin[RegistryWork]) -> None:
+        async with begin() as work:
+            await work.snapshots.append(FIRST)
+        async with begin() as work:
+            assert await work.snapshots.get(FIRST.version) == FIRST
+
+    async def test_is_empty_at_first(self, begin: Begin[RegistryWork]) -> None:
+        async with begin() as work:
+            assert await work.snapshots.latest() is None
+        with pytest.raises(VersionNotFound):
+            async with begin() as work:
+                await work.snapshots.get(FIRST.version)
+
+    async def test_the_latest_is_the_last_in_sequence_whatever_its_name_or_time(
+        self, begin: Begin[RegistryWork]
+    ) -> None:
+        tenth = replace(SECOND, version="2026.11.20.10", sequence=11, published_at=NOON)
+        ninth = replace(
+            SECOND, version="2026.11.20.9", sequence=10, published_at=NOON + timedelta(hours=1)
+        )
+        for kept in (FIRST, tenth, ninth):
+            async with begin() as work:
+                await work.snapshots.append(kept)
+        async with begin() as work:
+            assert await work.snapshots.latest() == tenth
+
+    async def test_a_published_version_is_never_rewritten(self, begin: Begin[RegistryWork]) -> None:
+        async with begin() as work:
+            await work.snapshots.append(FIRST)
+        with pytest.raises(SnapshotTaken):
+            async with begin() as work:
+                await work.snapshots.append(replace(SECOND, version=FIRST.version))
+        async with begin() as work:
+            assert await work.snapshots.get(FIRST.version) == FIRST
+
+    async def test_only_one_snapshot_follows_another(self, begin: Begin[RegistryWork]) -> None:
+        async with begin() as work:
+            await work.snapshots.append(SECOND)
+        with pytest.raises(SnapshotTaken):
+            async with begin() as work:
+                await work.snapshots.append(replace(SECOND, version="2026.11.21"))
+
+    async def test_content_may_return_under_a_new_version(self, begin: Begin[RegistryWork]) -> None:
+        again = replace(FIRST, version="2026.11.20", sequence=2)
+        async with begin() as work:
+            await work.snapshots.append(FIRST)
+            await work.snapshots.append(again)
+        async with begin() as work:
+            assert await work.snapshots.latest() == again
+
+    async def test_a_failed_block_leaves_nothing(self, begin: Begin[RegistryWork]) -> None:
+        with pytest.raises(VersionNotFound):
+            async with begin() as work:
+                await work.snapshots.append(FIRST)
+                await work.snapshots.get("2026.11.21")
+        async with begin() as work:
+            assert await work.snapshots.latest() is None
