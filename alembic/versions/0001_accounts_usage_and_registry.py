@@ -48,7 +48,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("origin", sa.String(length=16), nullable=False),
-        sa.Column("sources", sa.Text(), nullable=False),
+        sa.Column("sources", sa.JSON(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("version", name=op.f("pk_registry_snapshots")),
         sa.UniqueConstraint("sequence", name=op.f("uq_registry_snapshots_sequence")),

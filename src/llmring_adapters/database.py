@@ -11,10 +11,10 @@ READ_ONLY = "llmring_read_only"  # execution option: this transaction does not w
 DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
-    "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
+PARAMETERS: dict[str, set[str]] = {"sqlite": set(), "postgresql": {"sslmode", "application_name"}}
 POOL_WAIT_S = 1.0
 CONNECT_S = 5.0
 SQLITE_BUSY_MS = 5_000
@@ -38,8 +38,13 @@ def url_of(text: str) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError):
         raise UnusableDatabaseUrl("it is no URL such as postgresql://host/name") from None
+    if url.drivername == "postgres":
+        url = url.set(drivername="postgresql")
     if url.drivername not in DRIVERS:
         raise UnusableDatabaseUrl("it must begin with sqlite:/// or postgresql://")
+    unknown = set(url.query) - PARAMETERS[url.get_backend_name()]
+    if unknown:
+        raise UnusableDatabaseUrl(f"the parameter {min(unknown)} is not known here")
     return url.set(drivername=DRIVERS[url.drivername])
 
 
@@ -87,15 +92,14 @@ def _sqlite(url: URL) -> AsyncEngine:
 
 
 def _postgres(url: URL, schema: str, pool_size: int, max_overflow: int) -> AsyncEngine:
-    query = dict(url.query)
-    connect_args: dict[str, Any] = {
-        "timeout": CONNECT_S,
-        "server_settings": POSTGRES_LIMITS | {"search_path": f"{_quoted(schema)}, public"},
-    }
-    if "sslmode" in query:
-        connect_args["ssl"] = query.pop("sslmode")  # libpq's name for what asyncpg calls ssl
+    settings = POSTGRES_LIMITS | {"search_path": f"{_quoted(schema)}, public"}
+    connect_args: dict[str, Any] = {"timeout": CONNECT_S, "server_settings": settings}
+    if "application_name" in url.query:
+        settings["application_name"] = str(url.query["application_name"])
+    if "sslmode" in url.query:
+        connect_args["ssl"] = url.query["sslmode"]  # libpq's name for what asyncpg calls ssl
     return create_async_engine(
-        url.set(query=query),
+        url.set(query={}),
         connect_args=connect_args,
         pool_size=pool_size,
         max_overflow=max_overflow,

@@ -1,5 +1,6 @@
 """The program's database: opened at this version's schema, made, looked at, dropped."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from llmring_app.errors import CannotStart
 from llmring_app.settings import Settings, without_password
 
 MAINTENANCE = "postgres"  # the database every PostgreSQL server has
+MISSING = "3D000"  # PostgreSQL's code for a database that does not exist
 TEST_SUFFIX = "_test"
 CREATE_IT = "`llmring-server db create` makes it"
 
@@ -117,13 +119,17 @@ def _explained(settings: Settings) -> Iterator[None]:
         ) from error
 
 
-def _reason(error: Exception, settings: Settings) -> str:
-    said = str(error.orig if isinstance(error, DBAPIError) else error)
+def _reason(error: SQLAlchemyError | OSError, settings: Settings) -> str:
+    if isinstance(error, OSError):
+        if error.errno is not None and error.errno > 0:
+            return os.strerror(error.errno)  # asyncio's own text says it less clearly
+        return error.strerror or str(error) or type(error).__name__
+    said = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
     password = url_of(settings.database_url).password
-    if isinstance(password, str) and password and password in said:
+    if password and str(password) in said:
         return type(error).__name__
-    first_line = said.partition("\n")[0]
-    return f"{first_line}; {CREATE_IT}" if "does not exist" in first_line else first_line
+    missing = isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == MISSING
+    return f"{said}; {CREATE_IT}" if missing else said
 
 
 def _quoted(connection: AsyncConnection, name: str) -> str:

@@ -31,10 +31,11 @@ def read_dotenv(path: Path) -> dict[str, str]:
         raise BadSetting(f"{path} cannot be read; check its permissions") from None
     except UnicodeDecodeError:
         raise BadSetting(f"{path} must be UTF-8 text") from None
-    return _variables(text, path)
+    return variables_in(text, path)
 
 
-def _variables(text: str, path: Path) -> dict[str, str]:
+def variables_in(text: str, path: Path) -> dict[str, str]:
+    """Return the variables in ``text``, which is the file's. Raises BadSetting."""
     found: dict[str, str] = {}
     position = 0
     while position < len(text):

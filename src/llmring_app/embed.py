@@ -1,4 +1,10 @@
-"""LLMRing inside your own program: the same use cases, no server, no settings, no global state."""
+"""LLMRing inside your own program: the same use cases, no server, no settings, no global state.
+
+``embedded`` only puts parts together that you may as well put together yourself. The smallest
+that logs calls, in memory and at the prices that came with the package, is one line::
+
+    LogUsage(memory_transactions(), LiveRegistry(bundled_snapshot()), utc_now, time_ordered_id)
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,11 +19,10 @@ from llmring_adapters.system import time_ordered_id, utc_now
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transactions.memory import memory_transactions
 from llmring_adapters.transactions.sql import sql_reads, sql_transactions
+from llmring_app.settings import PUBLIC_REGISTRY
 from llmring_core.registry import LoadRegistry, ReadRegistry, RefreshRegistry
 from llmring_core.transactions import Begin
 from llmring_core.usage import ListUsage, LogUsage, SummariseUsage
-
-PUBLIC_REGISTRY = "https://llmring.github.io/registry/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, Final
 
 from uvicorn import Config, Server
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from llmring_app.container import Container
@@ -34,7 +35,7 @@ LOGGING: Final[dict[str, Any]] = {
 
 
 def prepare(settings: Settings, host: str, port: int, workers: int) -> socket.socket:
-    """Check that the server may run, bring its database up to date and take its address.
+    """Check that the server may run, take its address and bring its database up to date.
 
     Raises: CannotStart, SchemaTooNew.
     """
@@ -47,12 +48,13 @@ def prepare(settings: Settings, host: str, port: int, workers: int) -> socket.so
         raise CannotStart(
             "SQLite has one writer; use --workers 1, or a PostgreSQL LLMRING_DATABASE_URL"
         )
+    listener = _listening(host, port)  # first: without an address nothing should be changed
     asyncio.run(_up_to_date(settings))
-    return _listening(host, port)
+    return listener
 
 
-def run(listener: socket.socket, settings: Settings, reload: bool, workers: int) -> None:
-    """Serve until the process is asked to stop; requests under way are finished first."""
+def run(listener: socket.socket, settings: Settings, reload: bool, workers: int) -> int:
+    """Serve until the process is asked to stop, finish what is under way, return the exit code."""
     os.environ[variable("env")] = settings.env  # the app reads it, maybe in other processes
     config = Config(
         APPLICATION,
@@ -72,10 +74,15 @@ def run(listener: socket.socket, settings: Settings, reload: bool, workers: int)
     )
     if reload:
         ChangeReload(config, target=Server(config).run, sockets=[listener]).run()
-    elif workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
-    else:
+        return 0
+    if workers == 1:
         Server(config).run(sockets=[listener])
+        return 0
+    supervisor = Multiprocess(config, sockets=[listener])
+    with listener:
+        supervisor.run()
+    failed = any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes)
+    return STARTUP_FAILURE if failed else 0
 
 
 def stop_quietly() -> None:
@@ -120,8 +127,8 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        # Not its text: create_server puts the address into it once more.
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        known = error.errno is not None and error.errno > 0  # the text repeats host and port
+        reason = os.strerror(error.errno or 0) if known else "no such host"
         raise CannotStart(
             f"cannot listen on {host} port {port}: {reason}; choose another --host or --port"
         ) from error

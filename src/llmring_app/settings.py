@@ -16,6 +16,7 @@ from llmring_app.errors import BadSetting
 PREFIX: Final = "LLMRING_"
 DOTENV: Final = Path(".env")  # in the current directory
 SECRET_FILES: Final = {"database_url_file": "database_url", "redis_url_file": "redis_url"}
+PUBLIC_REGISTRY: Final = "https://llmring.github.io/registry/"
 HISTORIC_AUTH: Final = "api_key_validation_mode"
 HISTORIC_AUTH_VALUES: Final = {"bridge": "open", "strict": "keys"}
 
@@ -99,7 +100,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     redis_url: RedisUrl = None
     cache_ttl: Seconds = 3600
     cors_origins: Origins = ("http://localhost:5173", "http://localhost:5174")
-    registry_base_url: WebUrl = "https://llmring.github.io/registry/"
+    registry_base_url: WebUrl = PUBLIC_REGISTRY
     registry_refresh_s: Seconds = 3600  # 0: never
     auth: Auth = "open"
     open_to_network: Flag = False
@@ -157,7 +158,7 @@ def rule(field: str) -> str:
 
 def without_password(url: str) -> str:
     """Return ``url`` with what may be a secret in it replaced by ``***``."""
-    hidden = re.sub(r"//([^:@/]*):.*@", r"//\1:***@", url)  # to the last @: passwords hold some
+    hidden = re.sub(r"(?s)//([^:/]*):.*@", r"//\1:***@", url)  # to the last @: passwords hold some
     return re.sub(r"(?i)([?&][^=&]*(?:pass|secret|token|key)[^=&]*)=[^&]*", r"\1=***", hidden)
 
 

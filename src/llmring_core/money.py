@@ -23,7 +23,7 @@ def usd_from_text(field: str, text: str) -> Decimal:
     """
     if not _TEXT.fullmatch(text):
         raise InvalidField(field, "must be US dollars with at most 12 decimals, such as 0.0025")
-    return _within_record(field, Decimal(text))
+    return _within_record(field, rounded(Decimal(text)))  # 0.1 and 0.10 become the same Decimal
 
 
 def usd_from_number(field: str, literal: str) -> Decimal:
@@ -35,7 +35,10 @@ def usd_from_number(field: str, literal: str) -> Decimal:
     """
     if not _NUMBER.fullmatch(literal):
         raise InvalidField(field, "must be a number of US dollars")
-    return _within_record(field, rounded(Decimal(literal)))
+    amount = Decimal(literal)
+    if abs(amount) > 2 * MAX_RECORD_USD:  # 1e999 has too many digits to round
+        raise _out_of_range(field)
+    return _within_record(field, rounded(amount))
 
 
 def rounded(amount: Decimal) -> Decimal:
@@ -58,5 +61,9 @@ def plain(amount: Decimal, least_decimals: int = 0) -> str:
 
 def _within_record(field: str, amount: Decimal) -> Decimal:
     if not 0 <= amount <= MAX_RECORD_USD:
-        raise InvalidField(field, "must be between 0 and 1000000 US dollars")
+        raise _out_of_range(field)
     return abs(amount)  # -0 is 0
+
+
+def _out_of_range(field: str) -> InvalidField:
+    return InvalidField(field, f"must be between 0 and {MAX_RECORD_USD} US dollars")

@@ -64,20 +64,23 @@ def api_key_in(headers: Headers) -> str | None:
 
 def identity_in(headers: Headers) -> Caller:
     """Return the project that an authenticating proxy vouches for."""
-    user, project = headers.get("X-User-ID"), headers.get("X-Project-ID")
+    user, project = _identity("X-User-ID", headers), _identity("X-Project-ID", headers)
     if user is None or project is None:
         raise MissingCredentials
-    if not user.strip() or not project.strip():
+    if not user or not project:
         raise MissingCredentials("X-User-ID and X-Project-ID cannot be empty")
-    if not UUID.fullmatch(user.strip()) or not UUID.fullmatch(project.strip()):
+    if not UUID.fullmatch(user) or not UUID.fullmatch(project):
         raise BadRequest("Invalid UUID format in authentication headers")
-    return Caller(project=ProjectId(project.strip().lower()))
+    return Caller(project=ProjectId(project.lower()))
+
+
+def _identity(name: str, headers: Headers) -> str | None:
+    values = _once(name, headers.getall(name, []))
+    return values[0] if values else None
 
 
 def _keys(name: str, values: list[str]) -> list[str]:
-    if len(values) > 1:
-        raise BadRequest(f"{name} must be sent once")
-    values = [value.strip(" \t") for value in values]
+    values = _once(name, values)
     if name == "Authorization":
         schemes = [value.partition(" ") for value in values]
         values = [key.strip(" \t") for scheme, _, key in schemes if scheme.lower() == "bearer"]
@@ -85,6 +88,13 @@ def _keys(name: str, values: list[str]) -> list[str]:
     for key in keys:
         _check_form(name, key)
     return keys
+
+
+def _once(name: str, values: list[str]) -> list[str]:
+    """Return the trimmed values, of which there is at most one; who sends two hides something."""
+    if len(values) > 1:
+        raise BadRequest(f"{name} must be sent once")
+    return [value.strip(" \t") for value in values]
 
 
 def _check_form(name: str, key: str) -> None:

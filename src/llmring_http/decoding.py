@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 from litestar import Request
 from litestar.datastructures.state import State
@@ -33,14 +33,26 @@ AnyRequest = Request[None, None, State]
 
 JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json|\*/\*", re.IGNORECASE)
 MAX_ECHO = 100  # characters of what was sent that an error may repeat
+MAX_DEPTH = 32  # arrays and objects within each other, the outermost included
 OFFSET = re.compile(r"\(byte (\d+)\)")
+STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # possessive: linear in what is sent
+BRACKETS = bytes.maketrans(b"{}", b"[]")
+NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 # What msgspec says, in the words that historic clients know: pattern, type, message.
 WORDS: Final = (
     (r"Expected `str( \| null)?`, got", "string_type", "Input should be a valid string"),
-    (r"Expected `int.*got `float", "int_from_float", "Input should be a whole number"),
-    (r"Expected `int.*got `str", "int_parsing", "Input should be a valid integer"),
-    (r"Expected `int.*got", "int_type", "Input should be a valid integer"),
+    (
+        r"Expected `int.*got `float",
+        "int_from_float",
+        "Input should be a valid integer, got a number with a fractional part",
+    ),
+    (
+        r"Expected `int.*got `str",
+        "int_parsing",
+        "Input should be a valid integer, unable to parse string as an integer",
+    ),
+    (r"Expected `int.*got|Number out of range", "int_type", "Input should be a valid integer"),
     (
         r"Expected `int` >= (\d+)",
         "greater_than_equal",
@@ -53,7 +65,7 @@ WORDS: Final = (
 
 
 def json_body(wire: type[Wire]) -> dict[str, Any]:
-    """Return the decorator arguments of a handler that takes a ``payload: NamedDependency[wire]``."""
+    """Return the decorator arguments of a handler with a ``payload: NamedDependency[wire]``."""
 
     async def payload(
         request: AnyRequest,
@@ -72,7 +84,7 @@ def json_body(wire: type[Wire]) -> dict[str, Any]:
 
 
 def query_parameters(wire: type[Wire]) -> dict[str, Any]:
-    """Return the decorator arguments of a handler that takes a ``params: NamedDependency[wire]``."""
+    """Return the decorator arguments of a handler with a ``params: NamedDependency[wire]``."""
 
     async def params(
         request: AnyRequest,
@@ -103,6 +115,7 @@ def decode_body(body: bytes, content_type: str | None, wire: type[Wire]) -> Wire
         raise Unprocessable(
             [FieldError(type="missing", loc=["body"], msg="Field required", input=None)]
         )
+    _check_text_and_depth(body)
     decoder: json.Decoder[Wire] = _decoder(wire)
     try:
         return decoder.decode(body)
@@ -129,6 +142,30 @@ def decode_query(items: Iterable[tuple[str, str]], wire: type[Wire]) -> Wire:
         return convert(given, wire, strict=False)
     except ValidationError as error:
         raise Unprocessable(_errors_in("query", given, wire, error)) from None
+
+
+def _check_text_and_depth(body: bytes) -> None:
+    """Refuse what the decoder lets pass in members it ignores, or what breaks whoever encodes it.
+
+    Raises: Unprocessable when ``body`` is not UTF-8, or nested more than 32 levels deep.
+    """
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        message = "JSON decode error: must be UTF-8"
+        wrong = FieldError(type="json_invalid", loc=["body", error.start], msg=message)
+        raise Unprocessable([wrong]) from None
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deep(body):
+        message = f"must not be nested more than {MAX_DEPTH} levels deep"
+        raise Unprocessable([FieldError(type="value_error", loc=["body"], msg=message)])
+
+
+def _is_deep(body: bytes) -> bool:
+    """Take the innermost pairs of brackets away, level by level, and tell whether some stay."""
+    left = STRING.sub(b"", body).translate(BRACKETS, NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        left = left.replace(b"[]", b"")
+    return b"[" in left
 
 
 @cache
@@ -172,12 +209,15 @@ def _field_errors(place: str, given: Mapping[str, object], field: FieldInfo) -> 
     try:
         convert(given[name], field.type, strict=False)
     except ValidationError as error:
-        kind, message = _in_words(str(error))
+        kind, message = _in_words(str(error), field)
         return [FieldError(type=kind, loc=[place, name], msg=message, input=_echo(given[name]))]
     return []
 
 
-def _in_words(said: str) -> tuple[str, str]:
+def _in_words(said: str, field: FieldInfo) -> tuple[str, str]:
+    if said.startswith("Invalid enum value"):
+        *most, last = map(repr, get_args(field.type))
+        return "literal_error", f"Input should be {', '.join(most)} or {last}"
     for pattern, kind, message in WORDS:
         match = re.search(pattern, said)
         if match:

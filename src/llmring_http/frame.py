@@ -9,10 +9,13 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from llmring_core.ids import NewId
 
 OURS = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+# On every answer, whoever asks: a cache must not hand one origin's answer to another's page.
+VARY = b"Accept-Encoding, Origin"
 EVERY_ANSWER = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    (b"vary", VARY),
 ]
 NOT_STORED = (b"cache-control", b"no-store")
 NO_CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
@@ -54,7 +57,7 @@ def _request_id(scope: Scope, new_id: NewId) -> str:
 
 
 def _headers(given: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
-    headers = list(given)
+    headers = [pair for pair in given if pair[0].lower() != b"vary"]
     names = {name.lower() for name, _ in headers}
     headers.append((b"x-request-id", request_id.encode()))
     headers.extend(EVERY_ANSWER)

@@ -109,9 +109,10 @@ def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     response = _response(
         request, error.status_code, phrase.lower().replace(" ", "-"), phrase, phrase
     )
-    response.headers.update(error.headers or {})
-    if "GET" in response.headers.get("Allow", ""):
-        response.headers["Allow"] += ", HEAD"  # see frame.py
+    given = {name.title(): value for name, value in (error.headers or {}).items()}
+    if "GET" in given.get("Allow", ""):
+        given["Allow"] = ", ".join(sorted({*given["Allow"].split(", "), "HEAD"}))  # see frame.py
+    response.headers.update(given)
     return response
 
 

@@ -77,17 +77,19 @@ async def endless(writer: StreamWriter) -> None:
 async def web() -> AsyncIterator[Start]:
     """Return what starts a fake registry and gives a source that asks it, in a hurry."""
     servers = []
-    client = registry_client()
-    client.timeout = httpx.Timeout(0.3)
+    hasty = registry_client()
+    hasty.timeout = httpx.Timeout(0.3)
 
-    async def start(registry: FakeRegistry, path: str = "") -> WebRegistrySource:
+    async def start(
+        registry: FakeRegistry, path: str = "", client: httpx.AsyncClient = hasty
+    ) -> WebRegistrySource:
         server = await asyncio.start_server(registry.serve, "127.0.0.1", 0)
         servers.append(server)
         port = server.sockets[0].getsockname()[1]
         return WebRegistrySource(client, f"http://127.0.0.1:{port}{path}", total_s=0.5)
 
     yield start
-    await client.aclose()
+    await hasty.aclose()
     for server in servers:
         server.close()
         await server.wait_closed()
@@ -210,4 +212,6 @@ class TestWebRegistrySource:
         self, web: Start, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-        assert await (await web(FakeRegistry(answer()))).fetch("openai") == GOOD
+        async with registry_client() as client:
+            source = await web(FakeRegistry(answer()), client=client)
+            assert await source.fetch("openai") == GOOD

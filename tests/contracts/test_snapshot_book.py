@@ -1,11 +1,14 @@
 """What every SnapshotBook promises, on every backend."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
-from llmring_core.registry import RegistryWork, SnapshotTaken, VersionNotFound
+from llmring_adapters.registry.live import LiveRegistry
+from llmring_adapters.registry.memory import MemoryRegistrySource
+from llmring_core.registry import RefreshRegistry, RegistryWork, SnapshotTaken, VersionNotFound
 from llmring_core.transactions import Begin
 from tests.unit.registry.builders import NOON, entry, published, snapshot
 
@@ -71,3 +74,19 @@ class TestSnapshotBook:
                 await work.snapshots.get("2026.11.21")
         async with begin() as work:
             assert await work.snapshots.latest() is None
+
+    async def test_servers_that_refresh_at_once_publish_once(
+        self, begin: Begin[RegistryWork]
+    ) -> None:
+        async with begin() as work:
+            await work.snapshots.append(FIRST)
+        files = {"openai": published("openai", 8, new=entry())}
+        servers = [
+            RefreshRegistry(begin, LiveRegistry(FIRST), MemoryRegistrySource(files), clock)
+            for clock in (lambda: NOON, lambda: NOON + timedelta(days=1), lambda: NOON)
+        ]
+        found = await asyncio.gather(*(refresh() for refresh in servers))
+        async with begin() as work:
+            latest = await work.snapshots.latest()
+        assert latest is not None and latest.sequence == 2
+        assert {status.version for status in found} == {latest.version}

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from llmring_adapters.transactions.journal import JournaledDict
+from llmring_adapters.journal import JournaledDict
 from llmring_core.accounts import (
     AccountBook,
     ApiKey,

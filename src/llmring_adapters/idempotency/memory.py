@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from llmring_adapters.transactions.journal import JournaledDict
+from llmring_adapters.journal import JournaledDict
 from llmring_core.idempotency import AlreadyAnswered, Answer, AnswerBook, Attempt
 from llmring_core.ids import ProjectId
 

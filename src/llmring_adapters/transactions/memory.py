@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 from llmring_adapters.accounts.memory import MemoryAccountBook
 from llmring_adapters.idempotency.memory import MemoryAnswerBook
+from llmring_adapters.journal import Journal, JournaledDict, undo
 from llmring_adapters.registry.memory import MemorySnapshotBook
 from llmring_adapters.transactions.all_work import AllWork
-from llmring_adapters.transactions.journal import Journal, JournaledDict, undo
 from llmring_adapters.usage.memory import MemoryUsageLedger
 from llmring_core.transactions import Begin
 

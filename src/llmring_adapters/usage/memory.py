@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from itertools import islice
 
-from llmring_adapters.transactions.journal import Journal, JournaledDict
+from llmring_adapters.journal import Journal, JournaledDict
 from llmring_core.ids import ProjectId, UsageId
 from llmring_core.usage import (
+    MAX_TOTAL,
     Cell,
     Day,
     DuplicateUsage,
@@ -24,8 +25,6 @@ from llmring_core.usage import (
     sums_of,
     whole_quarters,
 )
-
-MAX_TOTAL = 2**63 - 1  # as in SQL
 
 TotalsKey = tuple[int, str, str | None, str | None]  # quarter, model, alias, origin
 

@@ -25,10 +25,14 @@ class SqlUsageLedger(UsageLedger):
         self._connection = connection
 
     async def append(self, records: Sequence[UsageRecord]) -> None:
+        if not records:
+            return
         try:
             await self._connection.execute(insert(usage_records), list(map(row_of, records)))
         except IntegrityError as error:
-            raise DuplicateUsage(records[0].id) from error
+            if _is_taken(error):
+                raise DuplicateUsage(records[0].id) from error
+            raise
         await add_to_totals(self._connection, records)
 
     async def newest(
@@ -60,3 +64,8 @@ class SqlUsageLedger(UsageLedger):
         self, project: ProjectId, selection: Selection, days: Sequence[Day]
     ) -> list[Cell]:
         return await read_cells(self._connection, project, selection, days)
+
+
+def _is_taken(error: IntegrityError) -> bool:
+    """Tell a taken id from a broken CHECK: PostgreSQL's 23505, SQLite's words."""
+    return getattr(error.orig, "sqlstate", None) == "23505" or "UNIQUE" in str(error.orig)

@@ -27,6 +27,7 @@ from llmring_adapters.usage.tables import usage_records, usage_totals
 from llmring_core.ids import ProjectId
 from llmring_core.money import DECIMALS, EXACT
 from llmring_core.usage import (
+    MAX_TOTAL,
     Cell,
     Day,
     Selection,
@@ -45,6 +46,7 @@ TOKENS = ("input_tokens", "cached_input_tokens", "output_tokens")
 COUNTS = ("requests", "unpriced", "cost_micros", "cost_picos")
 PLAIN_DAY = timedelta(hours=24)
 QUARTERS_A_DAY = 96
+ROWS_A_STATEMENT = 1_000  # of 13 parameters; PostgreSQL takes 32767 and SQLite 32766
 
 TotalsKey = tuple[ProjectId, int, bytes]  # project, quarter, cell
 
@@ -60,6 +62,16 @@ async def add_to_totals(connection: AsyncConnection, records: Sequence[UsageReco
             record
         )
     rows = [_row(key, group) for key, group in sorted(parts.items(), key=lambda item: item[0])]
+    try:
+        for first in range(0, len(rows), ROWS_A_STATEMENT):
+            await _upsert(connection, rows[first : first + ROWS_A_STATEMENT])
+    except DBAPIError as error:
+        if _is_out_of_range(error):
+            raise TotalsOverflow from error
+        raise
+
+
+async def _upsert(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     upsert = dialect.insert(usage_totals).values(rows)
     stored, new = usage_totals.c, upsert.excluded
@@ -68,13 +80,9 @@ async def add_to_totals(connection: AsyncConnection, records: Sequence[UsageReco
         "cost_micros": stored.cost_micros + new.cost_micros + picos // PICOS_PER_MICRO,
         "cost_picos": picos % PICOS_PER_MICRO,
     }
-    upsert = upsert.on_conflict_do_update(index_elements=usage_totals.primary_key, set_=changed)
-    try:
-        await connection.execute(upsert)
-    except DBAPIError as error:
-        if _is_out_of_range(error):
-            raise TotalsOverflow from error
-        raise
+    await connection.execute(
+        upsert.on_conflict_do_update(index_elements=usage_totals.primary_key, set_=changed)
+    )
 
 
 async def read_cells(
@@ -186,6 +194,8 @@ def _day_index(quarter: ColumnElement[int], days: Sequence[Day]) -> ColumnElemen
 def _row(key: TotalsKey, records: Sequence[UsageRecord]) -> dict[str, Any]:
     project, quarter, cell = key
     sums = add(map(sums_of, records))
+    if max(sums.input_tokens, sums.output_tokens) > MAX_TOTAL:  # the driver could not send it
+        raise TotalsOverflow
     micros, picos = divmod(int(sums.cost_usd.scaleb(DECIMALS, EXACT)), PICOS_PER_MICRO)
     return {
         "project": project,

@@ -22,14 +22,18 @@ def config(args: Namespace) -> int:
         print_json(values)
         return 0
     for name, value in values.items():
-        print(f"{name}={_plain(value)}")
+        print(f"{name}={written(value)}")
     return 0
 
 
-def _plain(value: object) -> str:
+def written(value: object) -> str:
     """Write ``value`` as it would be given in ``.env``."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ",".join(value)
+        case _:
+            return str(value)

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from llmring_adapters.migrations import SchemaTooNew
@@ -17,7 +17,7 @@ DEFAULT_COMMAND = "serve"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command and return its exit code."""
-    args = _parser().parse_args(_completed(sys.argv[1:] if argv is None else argv))
+    args = parsed(sys.argv[1:] if argv is None else argv)
     try:
         outcome = args.run(args)
         return outcome if isinstance(outcome, int) else asyncio.run(outcome)
@@ -29,6 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def database(argv: Sequence[str] | None = None) -> int:
     """Carry out one ``db`` command: this is ``llmring-db``."""
     return main(["db", *(sys.argv[1:] if argv is None else argv)])
+
+
+def parsed(argv: Sequence[str]) -> Namespace:
+    """Return what ``argv`` asks for; on wrong usage, exit with 2."""
+    return _parser().parse_args(_completed(argv))
 
 
 def _parser() -> ArgumentParser:

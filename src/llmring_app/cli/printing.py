@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from msgspec import json
 
+ENCODER = json.Encoder(decimal_format="number")
+
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print aligned columns under ``header``."""
@@ -17,7 +19,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def print_json(value: object) -> None:
     """Print what msgspec can encode, indented."""
-    print(json.format(json.encode(value), indent=2).decode())
+    print(json.format(ENCODER.encode(value), indent=2).decode())
 
 
 def print_aside(text: str) -> None:

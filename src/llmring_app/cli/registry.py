@@ -52,4 +52,5 @@ def _price(facts: Facts, direction: str) -> str:
 
 
 def _sentence(status: RegistryStatus) -> str:
-    return f"Registry {status.version} from {status.source}, {status.fresh_at:%Y-%m-%d}"
+    known = f"{status.fresh_at:%Y-%m-%d %H:%M} UTC"
+    return f"Registry {status.version}, from {status.source}, known to be current on {known}"

@@ -22,8 +22,7 @@ def serve(args: Namespace) -> int:
     settings = settings_of(args)
     listener = prepare(settings, args.host, args.port, args.workers)
     print(greeting(settings, listener), flush=True)
-    run(listener, settings, args.reload, args.workers)
-    return 0
+    return run(listener, settings, args.reload, args.workers)
 
 
 def _port(text: str) -> int:

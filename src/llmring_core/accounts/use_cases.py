@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from llmring_core.accounts.api_keys import digest_of, kept, key_of
-from llmring_core.accounts.errors import DuplicateApiKey, InvalidApiKey
+from llmring_core.accounts.errors import DuplicateApiKey, DuplicateProject, InvalidApiKey
 from llmring_core.accounts.model import ApiKey, Caller, IssuedKey, Project
 from llmring_core.accounts.ports import AccountsWork, FindApiKey
 from llmring_core.clock import Clock
@@ -62,14 +62,17 @@ class CreateApiKey:
         """Raises InvalidField."""
         check_name("project", project_name, MAX_PROJECT_NAME)
         now, secret = self.clock(), key_of(self.new_secret())
-        async with self.begin() as work:
-            project = await work.accounts.project_named(project_name)
-            if project is None:
-                id = ProjectId(self.new_id())
-                project = Project(id=id, name=project_name, created_at=now)
-                await work.accounts.add_project(project)
-            key = kept(secret, ApiKeyId(self.new_id()), project.id, now)
-            await work.accounts.add_key(key)
+        try:
+            async with self.begin() as work:
+                project = await work.accounts.project_named(project_name)
+                if project is None:
+                    id = ProjectId(self.new_id())
+                    project = Project(id=id, name=project_name, created_at=now)
+                    await work.accounts.add_project(project)
+                key = kept(secret, ApiKeyId(self.new_id()), project.id, now)
+                await work.accounts.add_key(key)
+        except DuplicateProject:  # another process made it a moment ago; now it is there
+            return await self(project_name)
         return IssuedKey(key=key, secret=secret)
 
 

@@ -128,7 +128,8 @@ def succeeding(latest: Snapshot, files: list[ProviderFile], now: datetime) -> Sn
 def document_of(models: Mapping[ModelKey, Facts]) -> str:
     """Return the snapshot document that states ``models`` and our table of providers."""
     providers = {name: asdict(provider) for name, provider in PROVIDERS.items()}
-    return rfc8785.dumps({"models": carried(models), "providers": providers}).decode()
+    entries = {str(key): carried(facts) for key, facts in models.items()}
+    return rfc8785.dumps({"models": entries, "providers": providers}).decode()
 
 
 def digest_of(document: str) -> str:

@@ -10,6 +10,7 @@ from llmring_core.usage.commands import (
 from llmring_core.usage.errors import DuplicateUsage, TotalsOverflow
 from llmring_core.usage.model import (
     MAX_COUNT,
+    MAX_TOTAL,
     Cell,
     JsonObject,
     Logged,
@@ -35,6 +36,7 @@ from llmring_core.usage.use_cases import ListUsage, LogUsage, SummariseUsage
 __all__ = [
     "DEFAULT_PROFILE",
     "MAX_COUNT",
+    "MAX_TOTAL",
     "Cell",
     "Day",
     "DaySums",

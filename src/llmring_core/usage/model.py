@@ -9,6 +9,7 @@ from msgspec import Struct
 from llmring_core.ids import ProjectId, UsageId
 
 MAX_COUNT = 2**53 - 1  # the largest integer every JSON reader keeps exactly
+MAX_TOTAL = 2**63 - 1  # tokens of a quarter of an hour, by model, alias and origin
 
 JsonObject = dict[str, object]
 

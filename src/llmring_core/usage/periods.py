@@ -68,7 +68,9 @@ def days_of(period: Period, zone: tzinfo) -> list[Day]:
     while starts < period.end:
         following = day + timedelta(days=1)
         ends = _midnight(following, zone)
-        if starts < ends:  # a zone that crossed the date line skipped a day
+        # A zone that crossed the date line skipped a day; one that turned its clocks back over
+        # midnight has an hour that reads as the day before, which is over.
+        if max(starts, period.start) < ends:
             days.append(Day(date=day, start=starts, end=ends))
         day, starts = following, ends
     return days
@@ -78,10 +80,12 @@ def whole_quarters(period: Period) -> tuple[range, list[Period]]:
     """Split ``period`` into whole quarters of an hour and the pieces of quarters at its ends."""
     first, last = -(-(period.start - EPOCH) // QUARTER), quarter_of(period.end)
     if first > last:  # it lies within one quarter
-        return range(0), [period]
-    head = Period(start=period.start, end=start_of(first))
-    tail = Period(start=start_of(last), end=period.end)
-    return range(first, last), [piece for piece in (head, tail) if piece.start < piece.end]
+        pieces = [period]
+    else:
+        head = Period(start=period.start, end=start_of(first))
+        tail = Period(start=start_of(last), end=period.end)
+        pieces = [head, tail]
+    return range(first, last), [piece for piece in pieces if piece.start < piece.end]
 
 
 def quarter_of(at: datetime) -> int:
@@ -110,17 +114,24 @@ def first_of_month(day: date) -> date:
 
 def _instant(field: str, text: str, zone: tzinfo, *, whole_day: bool) -> datetime:
     """Read a date or an instant; a date is its first moment, or the one after its last."""
+    day = _bare_date(text)
+    if day is not None:
+        _check_year(field, day)
+        return _midnight(day + timedelta(days=1) if whole_day else day, zone)
     try:
-        if len(text) == len("2026-11-20"):
-            day = date.fromisoformat(text)
-            _check_year(field, day)
-            return _midnight(day + timedelta(days=1) if whole_day else day, zone)
         instant = datetime.fromisoformat(text)
     except ValueError:
         rule = "must be a date such as 2026-11-20 or an instant such as 2026-11-20T12:00:00Z"
         raise InvalidField(field, rule) from None
     _check_year(field, instant)
     return (instant if instant.tzinfo else instant.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _bare_date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _check_year(field: str, day: date) -> None:

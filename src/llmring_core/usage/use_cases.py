@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import json
 
@@ -18,12 +18,15 @@ from llmring_core.idempotency import (
     first_answer,
 )
 from llmring_core.ids import NewId, ProjectId, UsageId
+from llmring_core.money import MAX_RECORD_USD
 from llmring_core.pages import Page, PageRequest, cursor_of, key_of
 from llmring_core.registry import CurrentRegistry
+from llmring_core.text import check_text
 from llmring_core.transactions import Begin
 from llmring_core.usage.aggregation import Summary, summarise
 from llmring_core.usage.commands import (
     DEFAULT_PROFILE,
+    MAX_TEXT,
     Selection,
     SummaryRequest,
     UsageToLog,
@@ -50,7 +53,10 @@ class LogUsage:
         idempotency_key: str | None = None,
         request_id: str | None = None,
     ) -> Outcome[Logged]:
-        """Raises KeyReused, TotalsOverflow, StoreUnavailable."""
+        """Raises InvalidField, KeyReused, TotalsOverflow, StoreUnavailable.
+
+        A call that would cost more than a million dollars is invalid.
+        """
         now = self.clock()
         attempts = _attempts(call, idempotency_key)
         earlier = await self._earlier(project, attempts, now)
@@ -88,6 +94,8 @@ class LogUsage:
         quote = self.registry.quote(call.provider, call.model)
         lines = rate_lines(call.tokens, quote.prices) if quote else ()
         registry_cost = cost_usd(lines) if quote else None
+        if registry_cost is not None and registry_cost > MAX_RECORD_USD:
+            raise InvalidField("tokens", f"must not cost more than {MAX_RECORD_USD} US dollars")
         return UsageRecord(
             id=UsageId(self.new_id()),
             project=project,
@@ -174,7 +182,12 @@ def _cursor(record: UsageRecord) -> str:
 
 
 def _position(cursor: str) -> Position:
+    rule = "must be the value of a previous page's next cursor"
     try:
-        return json.decode(key_of(cursor), type=Position)
+        position = json.decode(key_of(cursor), type=Position)
     except ValueError:
-        raise InvalidField("cursor", "must be the value of a previous page's next cursor") from None
+        raise InvalidField("cursor", rule) from None
+    if position.at.utcoffset() != timedelta():  # we write UTC
+        raise InvalidField("cursor", rule)
+    check_text("cursor", position.id, MAX_TEXT)
+    return position

@@ -75,6 +75,15 @@ def test_a_model_nobody_can_price_has_no_quote(provider: str, model: str) -> Non
     assert SHARED.quote(provider, model) is None
 
 
+def test_a_bare_name_goes_before_a_spelling_with_a_slash() -> None:
+    files = [
+        ("openai", published(**{"google/gem": entry()})),
+        ("google", published("google", gem=entry())),
+    ]
+    quote = catalogue(*files).quote("azure", "google/gem")
+    assert quote is not None and quote.model == "openai:google/gem"
+
+
 def test_a_quote_states_every_price_and_where_it_comes_from() -> None:
     named = {
         "input": "3.0",

@@ -41,7 +41,8 @@ NO_FILES = {
     "without models": with_top(models={}),
     "models in a list": with_top(models=[]),
     "a model that is a list": with_top(models={"openai:m": []}),
-    "another provider's": published("google"),
+    "nested without end in a model": with_price("[" * 50_000 + "]" * 50_000, "max_tools"),
+    "another provider's": with_top(provider="google"),
     "another provider's model": with_top(models={"google:m": {}}),
     "a model without a provider": with_top(models={"m": {}}),
     "a model without a name": with_top(models={"openai:": {}}),
@@ -123,6 +124,18 @@ def test_every_member_passes_through_and_the_usual_ones_are_always_there() -> No
     assert facts["novelty"] == [{"a": None}]
     assert facts["description"] is None and facts["supports_json_mode"] is False
     assert facts["is_active"] is True and facts["model_name"] == "m"
+
+
+def test_whatever_is_accepted_can_be_published() -> None:
+    accepted = []
+    for depth in range(1, 30):
+        body = with_price("[" * depth + "]" * depth, "temperature_values")
+        try:
+            accepted.append(read_file("openai", body))
+        except BadRegistryFile:
+            break
+    assert 10 < len(accepted) < 29
+    assert all(succeeding(snapshot(), [file], NOON).sequence == 2 for file in accepted)
 
 
 def test_a_model_that_is_no_longer_active_says_since_when() -> None:

@@ -206,9 +206,10 @@ def test_a_body_is_encoded_once_and_the_oldest_is_forgotten_first() -> None:
     encoded: list[str] = []
     bodies = Representations(limit=2)
 
-    def ask(name: str) -> None:
-        bodies.get("v", name, lambda: encoded.append(name) or name.encode())
+    def encode() -> bytes:
+        encoded.append(name)
+        return name.encode()
 
     for name in ["a", "b", "a", "c", "a", "b"]:
-        ask(name)
+        assert bodies.get("v", name, encode).body == name.encode()
     assert encoded == ["a", "b", "c", "b"]

@@ -257,6 +257,11 @@ class TestReading:
         with pytest.raises(VersionNotFound):
             await ReadRegistry(server.begin, server.registry)(RegistryQuery(version=version))
 
+    async def test_no_database_is_asked_for_what_cannot_be_a_version(self) -> None:
+        server = Server({}, {}, begin=no_database)
+        with pytest.raises(VersionNotFound):
+            await ReadVersion(server.begin, server.registry)("a\0b")
+
     async def test_a_query_chooses_the_version_and_filters_it(self) -> None:
         server = Server({}, FILES | {"openai": published("openai", 8, new=entry())})
         await server.load()

@@ -1,0 +1,149 @@
+"""Keys mode: only keys made with the command line, and what becomes of them."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from msgspec import json
+
+from tests.integration.server import RunningServer, Tenant, run, running
+from tests.services.postgres import new_database
+from tests.services.search import skip_when_unavailable
+
+REVOKED_WITHIN_S = 1.0
+
+
+class Office:
+    """A server in keys mode, and the command line next to it on the same database."""
+
+    def __init__(self, server: RunningServer, **settings: str) -> None:
+        self.server = server
+        self._settings = settings
+
+    def keys(self, *words: str) -> str:
+        return run(self.server.folder, "keys", *words, **self._settings)
+
+    def create(self, project: str) -> tuple[str, Tenant]:
+        """The id of a new key, and its bearer."""
+        made = json.decode(self.keys("create", "--project", project, "--json"))
+        return made["id"], Tenant(self.server, made["key"])
+
+
+@contextmanager
+def office(folder: Path, **settings: str) -> Iterator[Office]:
+    with running(folder, auth="keys", **settings) as server:
+        yield Office(server, auth="keys", **settings)
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with office(tmp_path_factory.mktemp("keys-on-sqlite")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def on_postgres(
+    postgres_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Office]:
+    folder = tmp_path_factory.mktemp("keys-on-postgres")
+    with skip_when_unavailable(), new_database(postgres_server) as url:
+        with office(folder, database_url=url) as opened:
+            yield opened
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def keys_mode(request: pytest.FixtureRequest) -> Office:
+    found: Office = request.getfixturevalue(f"on_{request.param}")
+    return found
+
+
+def status(bearer: Tenant) -> int:
+    answer = bearer.get("/api/v1/logs")
+    if answer.status_code == 401:
+        assert answer.json()["detail"] == "Invalid API key"
+        assert answer.headers["www-authenticate"] == "Bearer"
+    return answer.status_code
+
+
+def refused_after(bearer: Tenant) -> float:
+    """Seconds until the key is refused, asked again and again on an open connection."""
+    began = time.monotonic()
+    while status(bearer) == 200 and time.monotonic() - began < 10:
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def test_a_made_key_opens_its_project_at_once(keys_mode: Office) -> None:
+    _, bearer = keys_mode.create("made")
+    bearer.log()
+
+    assert len(bearer.logs()) == 1
+
+
+def test_any_other_key_is_refused_and_leaves_no_trace(keys_mode: Office) -> None:
+    _, bearer = keys_mode.create("others")
+    before = keys_mode.keys("list")
+    key = bearer.key
+    others = [key[:-1], key + "0", key.swapcase(), "llmr_pk_" + "0" * 32, "%", "' OR 1=1 --"[:7]]
+
+    for other in others:
+        assert status(Tenant(keys_mode.server, other.replace(" ", "_"))) == 401
+    assert keys_mode.keys("list") == before
+
+
+def test_the_stored_digest_is_no_key(on_sqlite: Office) -> None:
+    _, bearer = on_sqlite.create("digest")
+    database = (on_sqlite.server.folder / "llmring.db").read_bytes()
+    wal = (on_sqlite.server.folder / "llmring.db-wal").read_bytes()
+
+    digest = sha256(bearer.key.encode()).hexdigest()
+    assert digest.encode() in database + wal and bearer.key.encode() not in database + wal
+    assert status(Tenant(on_sqlite.server, digest)) == 401
+
+
+def test_identity_headers_open_nothing(keys_mode: Office) -> None:
+    uuid = "10000000-0000-0000-0000-000000000001"
+    headers = {"X-User-ID": uuid, "X-Project-ID": uuid}
+
+    assert keys_mode.server.http.get("/api/v1/logs", headers=headers).status_code == 401
+
+
+def test_a_revoked_key_is_refused_within_a_second(keys_mode: Office) -> None:
+    id, bearer = keys_mode.create("revoked")
+    bearer.log()  # the server knows the key now
+    keys_mode.keys("revoke", id)
+
+    assert refused_after(bearer) <= REVOKED_WITHIN_S
+    assert bearer.post({}).status_code == 401
+
+
+def test_rotation_keeps_the_history(keys_mode: Office) -> None:
+    id, old = keys_mode.create("rotated")
+    logged = old.log()
+    new = Tenant(keys_mode.server, json.decode(keys_mode.keys("rotate", id, "--json"))["key"])
+
+    assert new.logs()[0]["id"] == logged["log_id"]
+    assert new.stats()["summary"]["total_requests"] == 1
+    assert refused_after(old) <= REVOKED_WITHIN_S
+
+
+def test_two_keys_of_a_project_see_the_same_and_those_of_others_do_not(keys_mode: Office) -> None:
+    _, one = keys_mode.create("shared")
+    _, two = keys_mode.create("shared")
+    _, other = keys_mode.create("Shared")
+    one.log()
+
+    assert (len(two.logs()), other.logs()) == (1, [])
+
+
+def test_no_key_is_shown_twice(keys_mode: Office) -> None:
+    _, bearer = keys_mode.create("shown")
+    status(bearer)
+    bearer.post({"provider": "p"})
+
+    assert bearer.key[-4:] in keys_mode.keys("list", "--json")
+    for said in (keys_mode.keys("list"), keys_mode.keys("list", "--json"), keys_mode.server.said):
+        assert bearer.key not in said
