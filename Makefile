@@ -1,6 +1,6 @@
 # make dev runs the server, make test runs every test; both create what is missing first.
 .DEFAULT_GOAL := help
-.PHONY: help dev test check lint types layers format serve migration lock wheel clean
+.PHONY: help dev test check lint types layers format serve bench bench-smoke migration lock wheel clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -40,6 +40,12 @@ format: $(READY) ## Format the code and fix what can be fixed
 
 serve: $(READY) ## Run the server as in production, on this machine only (port=8000)
 	$(BIN)/llmring-server serve --port $(port)
+
+bench: $(READY) ## Measure it against its targets, in minutes (rows=10000000 calls=1000000, args=--write)
+	$(BIN)/python -m bench $(if $(rows),--rows $(rows)) $(if $(calls),--calls $(calls)) $(args)
+
+bench-smoke: $(READY) ## Prove that the benchmark works, in seconds; its figures mean nothing
+	$(BIN)/python -m bench --smoke
 
 migration: $(READY) ## Write the next database revision from the tables (name=add_something)
 	@test -n "$(name)" || { echo "Say what changes: make migration name=add_something"; exit 2; }

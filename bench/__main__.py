@@ -17,13 +17,16 @@ from bench.run import NoPostgres, Run, Sizes
 from bench.table import Row, circumstances, markdown, write
 
 STARTED = perf_counter()
-SMOKE = Sizes(seconds=0.2, rows=2_000, few_rows=500, calls=100, starts=1)
+SMOKE = Sizes(
+    connections=8, seconds=0.2, rows=1_000, few_rows=500, calls=30, starts=1, start_on=("SQLite",)
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Return 0 when everything was measured and what was acknowledged is stored."""
     args = _parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, and so cleans up
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with _postgres() as postgres:
             about = circumstances(postgres.version if postgres else None)
@@ -69,6 +72,7 @@ def _sizes(args: Namespace) -> Sizes:
     if args.smoke:
         return SMOKE
     return Sizes(
+        connections=64,
         seconds=args.seconds,
         rows=args.rows,
         few_rows=min(100_000, args.rows),

@@ -10,7 +10,7 @@ from bench.fill import DAYS, PROJECTS, fill
 from bench.floors import GROUP, CommitFloor, HttpFloor
 from bench.load import drive
 from bench.processes import Program, llmring, logs_a_call
-from bench.run import MANY, Run, counted
+from bench.run import Run, counted
 from bench.table import Row
 from bench.traffic import BATCH, JSON, Batches, Repeated, SingleCalls, keys, request
 
@@ -34,11 +34,11 @@ NOT_SERVED = (404, 405)
 
 def floors(run: Run) -> list[Row]:
     """What this machine does at best."""
-    client, http = run.client, run.http
+    client, http, many = run.client, run.http, run.sizes.connections
     rows = [
-        _floor("client alone, answers from memory, 64 connections", client),
+        _floor(f"client alone, answers from memory, {many} connections", client),
         replace(
-            _floor("empty ASGI app, 64 connections", http),
+            _floor(f"empty ASGI app, {many} connections", http),
             target=f"{CLIENT_PER_SECOND:,} requests/s",
             reached=http.load.per_second >= CLIENT_PER_SECOND,
         ),
@@ -120,14 +120,15 @@ def stats(run: Run) -> list[Row]:
 
 def memory(run: Run) -> list[Row]:
     """Whether the server grows with the calls it has logged."""
-    figure = "memory after logging calls, 64 connections, PostgreSQL"
+    many = run.sizes.connections
+    figure = f"memory after logging calls, {many} connections, PostgreSQL"
     run.progress(figure)
     most_s = run.sizes.seconds * PATIENCE
     with run.database() as url, llmring(url) as server:
         calls = SingleCalls()
-        drive(server.port, calls, MANY, most_s, min(WARM_CALLS, run.sizes.calls))
+        drive(server.port, calls, many, most_s, min(WARM_CALLS, run.sizes.calls))
         start, cpu = server.rss_mb(), server.cpu_s()
-        load = drive(server.port, calls, MANY, most_s, run.sizes.calls)
+        load = drive(server.port, calls, many, most_s, run.sizes.calls)
         cpu_ms = (server.cpu_s() - cpu) / max(load.answers, 1) * 1000
         end = server.rss_mb()
         stored = in_postgres(url) | {"API": by_api(server, keys())}
@@ -146,7 +147,7 @@ def memory(run: Run) -> list[Row]:
 def start(run: Run) -> list[Row]:
     """From the start of the process, with nothing there yet, to the first call answered."""
     rows = []
-    for database in ("SQLite", "PostgreSQL"):
+    for database in run.sizes.start_on:
         figure = f"start to first logged call, empty {database}"
         run.progress(figure)
         seconds = [_start_s(run, database) for _ in range(run.sizes.starts)]
@@ -191,7 +192,8 @@ def _log_one(
 def _log_many(
     run: Run, server: Program, calls: SingleCalls, database: str, floor: CommitFloor
 ) -> Row:
-    row = run.measure(server, calls, MANY, f"POST /api/v1/log, {MANY} connections, {database}")
+    many = run.sizes.connections
+    row = run.measure(server, calls, many, f"POST /api/v1/log, {many} connections, {database}")
     assert row.load is not None  # noqa: S101  measured rows have one
     return replace(
         row,

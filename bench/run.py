@@ -13,17 +13,17 @@ from bench.postgres import Postgres
 from bench.processes import Program
 from bench.table import Row
 
-MANY = 64  # connections
-
 
 class Sizes(Struct, frozen=True, kw_only=True):
     """How much is measured."""
 
+    connections: int  # where there are many
     seconds: float  # of each stretch, after a warm-up of a quarter of it
     rows: int  # of the large ledger
     few_rows: int  # of the small one
     calls: int  # of the memory figure
-    starts: int
+    starts: int  # on each of these databases, empty
+    start_on: tuple[str, ...] = ("SQLite", "PostgreSQL")
 
 
 class NoPostgres(Exception):
@@ -51,13 +51,13 @@ class Run:
     def client(self) -> HttpFloor:
         """Answers from memory, many connections: nothing is faster than this client."""
         self.progress("floor: client")
-        return http_floor("canned", MANY, self.sizes.seconds / 2)
+        return http_floor("canned", self.sizes.connections, self.sizes.seconds / 2)
 
     @cached_property
     def http(self) -> HttpFloor:
         """An empty ASGI app, many connections."""
         self.progress("floor: empty ASGI app")
-        return http_floor("asgi", MANY, self.sizes.seconds / 2)
+        return http_floor("asgi", self.sizes.connections, self.sizes.seconds / 2)
 
     @cached_property
     def exchange(self) -> HttpFloor:

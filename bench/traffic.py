@@ -119,7 +119,7 @@ class SingleCalls:
         self._costs[number] = logged.cost
         start = body.index(b'"cost":')
         ends = (body.find(end, start) for end in (b",", b"}"))
-        self._expected[number] = body[start : min(at for at in ends if at >= 0)]
+        self._expected[number] = body[start : min(at for at in ends if at >= 0) + 1]
 
 
 class Batches:

@@ -13,7 +13,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from llmring_core import __version__
 from llmring_core.errors import LLMRingError
-from llmring_http.callers import caller_provider
+from llmring_http.callers import SCHEMES, caller_provider
 from llmring_http.docs.routes import asset, openapi, redoc, swagger_ui
 from llmring_http.frame import framed
 from llmring_http.health.routes import HealthController
@@ -91,6 +91,7 @@ def create_litestar(
             version=__version__,
             description="Self-hostable LLM model registry and usage ledger.",
             use_handler_docstrings=True,
+            components=SCHEMES,
             path="/docs/schema",
             render_plugins=[JsonRenderPlugin()],
         ),

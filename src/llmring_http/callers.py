@@ -7,6 +7,7 @@ from litestar import Request
 from litestar.datastructures import Headers
 from litestar.datastructures.state import State
 from litestar.di import NamedDependency
+from litestar.openapi.spec import Components, SecurityRequirement, SecurityScheme
 
 from llmring_core.accounts import MAX_KEY_LENGTH, Authenticate, Caller
 from llmring_core.errors import Unauthenticated
@@ -15,6 +16,13 @@ from llmring_http.problems import BadRequest
 
 KEY_HEADERS = ("X-API-Key", "X-Project-Key", "Authorization")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+SCHEMES = Components(
+    security_schemes={
+        "ApiKey": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+        "Bearer": SecurityScheme(type="http", scheme="Bearer"),
+    }
+)
+SECURITY: list[SecurityRequirement] = [{"ApiKey": []}, {"Bearer": []}]  # either of them
 VISIBLE = re.compile(r"[!-~]+")
 
 

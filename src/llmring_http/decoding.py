@@ -144,6 +144,11 @@ def decode_query(items: Iterable[tuple[str, str]], wire: type[Wire]) -> Wire:
         raise Unprocessable(_errors_in("query", given, wire, error)) from None
 
 
+def any_json(_: type[object]) -> dict[str, Any]:
+    """Return the JSON schema of what msgspec has none for: values passed on as they are."""
+    return {"description": "any JSON value"}
+
+
 def _check_text_and_depth(body: bytes) -> None:
     """Refuse what the decoder lets pass in members it ignores, or what breaks whoever encodes it.
 
@@ -236,9 +241,5 @@ def _echo(value: object) -> str | int | float | bool | UnsetType | None:
 
 def _schema(wire: type[Struct]) -> dict[str, Any]:
     """Return the JSON schema of ``wire`` itself; wire Structs refer to no others."""
-    (_,), components = json.schema_components([wire], schema_hook=_anything)
+    (_,), components = json.schema_components([wire], schema_hook=any_json)
     return dict(components[wire.__name__])
-
-
-def _anything(_: type[object]) -> dict[str, Any]:
-    return {"description": "any JSON value"}

@@ -91,9 +91,17 @@ def status_of(error: type[LLMRingError]) -> int:
 
 def documented(*errors: type[LLMRingError]) -> dict[int, ResponseSpec]:
     """Return the OpenAPI ``responses`` of a handler that may raise ``errors``."""
+    codes: dict[int, list[str]] = {}
+    for error in errors:
+        codes.setdefault(status_of(error), []).append(error.code)
     return {
-        status_of(error): ResponseSpec(Problem, description=error.code, media_type=MEDIA_TYPE)
-        for error in errors
+        status: ResponseSpec(
+            Problem,
+            description=", ".join(found),
+            media_type=MEDIA_TYPE,
+            generate_examples=False,  # they would be random
+        )
+        for status, found in codes.items()
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -21,6 +21,8 @@ from llmring_core.usage import (
     add,
 )
 from tests.builders.kernel import NOON, P1
+
+Key = TypeVar("Key")
 
 DAY = timedelta(days=1)
 AROUND = Period(start=NOON - 365 * DAY, end=NOON + 365 * DAY)  # around every record built here
@@ -88,9 +90,9 @@ def cell(**changes: Any) -> Cell:
     return replace(plain, **changes, sums=replace(plain.sums, **sums))
 
 
-def added_up(cells: Sequence[Cell], key: Callable[[Cell], object]) -> dict[object, Sums]:
+def added_up(cells: Sequence[Cell], key: Callable[[Cell], Key]) -> dict[Key, Sums]:
     """Return the sums of ``cells`` by ``key``."""
-    groups: dict[object, list[Sums]] = {}
+    groups: dict[Key, list[Sums]] = {}
     for one in cells:
         groups.setdefault(key(one), []).append(one.sums)
     return {name: add(parts) for name, parts in groups.items()}

@@ -63,7 +63,7 @@ async def newest(
     offset: int = 0,
     before: UsageRecord | None = None,
 ) -> list[UsageRecord]:
-    position = before and Position(at=before.at, id=before.id)
+    position = None if before is None else Position(at=before.at, id=before.id)
     async with begin() as work:
         return await work.usage.newest(P1, wanted, limit, offset, position)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -28,6 +29,8 @@ from llmring_core.usage import (
 )
 from tests.builders.kernel import MICROSECOND, NOON, P1, P2
 from tests.builders.usage import AROUND, EVERYTHING, RECORD, added_up, selection, usage_record
+
+Names = tuple[date, str, str | None, str | None]  # day, model, alias, origin
 
 QUARTER = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
@@ -90,7 +93,7 @@ _projects = count(1)
 
 async def read(
     begin: Begin[UsageWork], wanted: Selection, zone: ZoneInfo, project: ProjectId = P1
-) -> dict[object, Sums]:
+) -> dict[Names, Sums]:
     """Return the sums by day, model, alias and origin."""
     async with begin() as work:
         cells = await work.usage.cells(project, wanted, days_of(wanted.period, zone))
@@ -106,7 +109,7 @@ async def total(begin: Begin[UsageWork], period: Period = AROUND) -> Sums:
 
 def brute_force(
     records: Sequence[UsageRecord], wanted: Selection, zone: ZoneInfo
-) -> dict[object, Sums]:
+) -> dict[Names, Sums]:
     """Return what ``read`` must, from the records and the zone alone."""
     chosen = [
         record
@@ -146,7 +149,7 @@ class TestTotals:
         self,
         begin: Begin[UsageWork],
         week: tuple[str, datetime],
-        changes: list[dict[str, object]],
+        changes: list[dict[str, Any]],
         ends: list[timedelta],
         filters: dict[str, str | None],
         cut: int,
@@ -154,7 +157,7 @@ class TestTotals:
         zone, monday = ZoneInfo(week[0]), week[1]
         project = ProjectId(f"p{next(_projects)}")  # a new one for each example
         appended = [
-            usage_record(**(change | {"project": project, "at": monday + change["at"]}))
+            usage_record(**change | {"project": project, "at": monday + change["at"]})
             for change in changes
         ]
         asked = selection(monday + ends[0], monday + ends[1], **filters)
@@ -256,7 +259,7 @@ class TestExactness:
         async with begin() as work:
             await work.usage.append([free, unpriced])
         sums = await total(begin)
-        assert (sums.requests, sums.unpriced, sums.cost_usd) == (2, 1, 0)
+        assert (sums.requests, sums.unpriced, sums.cost_usd) == (2, 1, Decimal(0))
 
 
 class TestOverflow:

@@ -22,9 +22,12 @@ def server_on_postgres(
 ) -> Iterator[RunningServer]:
     """A server told nothing but its PostgreSQL database, an empty one."""
     folder = tmp_path_factory.mktemp("on-postgres")
-    with skip_when_unavailable(), new_database(postgres_server) as url:
-        with running(folder, database_url=url) as server:
-            yield server
+    with (
+        skip_when_unavailable(),
+        new_database(postgres_server) as url,
+        running(folder, database_url=url) as server,
+    ):
+        yield server
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])

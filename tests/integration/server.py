@@ -1,11 +1,10 @@
-"""The program as a user runs it: a process of its own, in an empty folder, spoken to over sockets."""
+"""The program as a user runs it: a process in an empty folder, spoken to over sockets."""
 
 import asyncio
 import os
 import re
 import secrets
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -95,6 +94,14 @@ class RunningServer:
         complaints = self._log("err").read_text()
         assert code == 0, f"exit code {code} after SIGTERM:\n{complaints}"
         assert not COMPLAINTS.search(complaints), complaints
+
+    def kill(self) -> None:
+        """End it as by ``kill -9``: it gets to do nothing any more."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        self.http.close()
 
     def tenant(self) -> "Tenant":
         """A project nobody has used before."""

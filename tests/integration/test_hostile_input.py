@@ -1,4 +1,4 @@
-"""Bodies nobody should send: refused by name, the same on every database, nothing of them stored."""
+"""Bodies nobody should send: refused by name, alike on every database, and never stored."""
 
 import time
 from typing import Any
@@ -31,7 +31,6 @@ def refusal(tenant: Tenant, body: object) -> tuple[list[object], str]:
     assert answer.status_code == 422, answer.text
     (error,) = answer.json()["detail"]
     assert tenant.logs() == [] and tenant.stats()["summary"]["total_requests"] == 0
-    assert tenant.server.http.get("/health/live").status_code == 200
     return error["loc"], error["msg"]
 
 
@@ -71,7 +70,9 @@ def test_metadata_may_hold_what_only_looks_like_nul(tenant: Tenant) -> None:
     assert tenant.logs()[0]["metadata"] == metadata
 
 
-@pytest.mark.parametrize("literal", [b'"\\ud800"', b'"\\udc00\\ud800"', b'"a\\ud83d"', b'"\\udfff"'])
+@pytest.mark.parametrize(
+    "literal", [b'"\\ud800"', b'"\\udc00\\ud800"', b'"a\\ud83d"', b'"\\udfff"']
+)
 @pytest.mark.parametrize("field", ["model", "origin", "prompt"])
 def test_no_text_holds_half_a_character(tenant: Tenant, field: str, literal: bytes) -> None:
     where, rule = refusal(tenant, with_literal(field, literal))
@@ -81,7 +82,9 @@ def test_no_text_holds_half_a_character(tenant: Tenant, field: str, literal: byt
     refusal(tenant, with_literal("metadata", b"{" + literal + b":1}"))
 
 
-@pytest.mark.parametrize("bad", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xe2\x82", b"\xf5\x80\x80\x80"])
+@pytest.mark.parametrize(
+    "bad", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xe2\x82", b"\xf5\x80\x80\x80"]
+)
 @pytest.mark.parametrize("field", ["model", "prompt", "metadata"])
 def test_every_text_is_utf8(tenant: Tenant, field: str, bad: bytes) -> None:
     literal = b'{"a":"%s"}' % bad if field == "metadata" else b'"%s"' % bad
@@ -127,7 +130,9 @@ def test_a_count_is_a_whole_number(tenant: Tenant, field: str, literal: bytes) -
 
 
 @pytest.mark.parametrize("field", COUNTS)
-@pytest.mark.parametrize("value", [-1, -(2**63), 2**53, 2**63 - 1, 2**63, 2**64, 10**400, -(10**400)])
+@pytest.mark.parametrize(
+    "value", [-1, -(2**63), 2**53, 2**63 - 1, 2**63, 2**64, 10**400, -(10**400)]
+)
 def test_a_count_lies_between_0_and_2_to_the_53(tenant: Tenant, field: str, value: int) -> None:
     where, rule = refusal(tenant, with_literal(field, str(value).encode()))
 
@@ -137,8 +142,7 @@ def test_a_count_lies_between_0_and_2_to_the_53(tenant: Tenant, field: str, valu
 
 @pytest.mark.parametrize("value", [2**31 - 1, 2**31, 2**53 - 1])
 def test_a_count_may_be_as_large_as_json_keeps_it(tenant: Tenant, value: int) -> None:
-    counts = {name: value for name in COUNTS}
-    tenant.log(model="m", **counts)
+    tenant.log(model="m", **dict.fromkeys(COUNTS, value))
 
     (row,) = tenant.logs()
     assert row["input_tokens"] == row["latency_ms"] == row["reasoning_output_tokens"] == value
@@ -178,7 +182,11 @@ def test_what_no_number_can_hold_is_no_number(tenant: Tenant, field: str, litera
     ("fields", "where", "rule"),
     [
         ({"cached_input_tokens": 1001}, "cached_input_tokens", "must not exceed input_tokens"),
-        ({"reasoning_output_tokens": 201}, "reasoning_output_tokens", "must not exceed output_tokens"),
+        (
+            {"reasoning_output_tokens": 201},
+            "reasoning_output_tokens",
+            "must not exceed output_tokens",
+        ),
         ({"cost": -1}, "cost", "must be between 0 and 1000000 US dollars"),
         ({"cost": 1000000.5}, "cost", "must be between 0 and 1000000 US dollars"),
     ],
@@ -191,9 +199,7 @@ def test_rules_between_fields_name_the_field(
 
 @pytest.mark.parametrize("depth", [33, 900, 970, 5_000, 100_000])
 @pytest.mark.parametrize("field", ["metadata", "unknown", "model", "cost"])
-def test_nothing_is_nested_more_than_32_levels_deep(
-    tenant: Tenant, field: str, depth: int
-) -> None:
+def test_nothing_is_nested_more_than_32_levels_deep(tenant: Tenant, field: str, depth: int) -> None:
     for shape in SHAPES:
         where, rule = refusal(tenant, with_literal(field, nested(depth, shape)))
 
@@ -208,7 +214,7 @@ def test_32_levels_are_kept_as_they_are(tenant: Tenant) -> None:
         assert tenant.get("/api/v1/logs?limit=1").content.count(value) == 1
 
 
-@pytest.mark.parametrize("text", ["[" * 200, "]" * 200, "\\\"[{" * 99, '"' * 99 + "{" * 99])
+@pytest.mark.parametrize("text", ["[" * 200, "]" * 200, '\\"[{' * 99, '"' * 99 + "{" * 99])
 def test_brackets_in_texts_are_not_nesting(tenant: Tenant, text: str) -> None:
     tenant.log(metadata={"a": text, text: 1})
 

@@ -83,7 +83,9 @@ async def test_who_names_no_key_is_nobody(server: RunningServer, headers: Header
     assert await ask(server, headers) == (401, MISSING)
 
 
-@pytest.mark.parametrize("method_and_path", ["POST /api/v1/log", f"GET {LOGS}", "GET /api/v1/stats"])
+@pytest.mark.parametrize(
+    "method_and_path", ["POST /api/v1/log", f"GET {LOGS}", "GET /api/v1/stats"]
+)
 def test_every_usage_route_wants_a_key_before_it_looks_at_anything(
     server: RunningServer, method_and_path: str
 ) -> None:
@@ -144,7 +146,9 @@ async def test_control_characters_are_refused(server: RunningServer, key: bytes)
     assert answer.status == 400
 
 
-@pytest.mark.parametrize("key", ["k", "k" * 255, "llmr_pk_" + "0" * 32, "' OR '1'='1", "%", "*", "a,b"])
+@pytest.mark.parametrize(
+    "key", ["k", "k" * 255, "llmr_pk_" + "0" * 32, "' OR '1'='1", "%", "*", "a,b"]
+)
 def test_in_open_mode_any_visible_text_is_a_project_of_its_own(
     server: RunningServer, key: str
 ) -> None:
@@ -157,7 +161,9 @@ def test_in_open_mode_any_visible_text_is_a_project_of_its_own(
 
 
 @pytest.mark.parametrize("user", [USER, "nobody"])
-async def test_identity_headers_mean_nothing_unless_told_so(server: RunningServer, user: str) -> None:
+async def test_identity_headers_mean_nothing_unless_told_so(
+    server: RunningServer, user: str
+) -> None:
     # The historic server believes them from anybody; promises, section 9: only behind a proxy.
     assert await ask(server, [("X-User-ID", user), ("X-Project-ID", PROJECT)]) == (401, MISSING)
 
@@ -193,10 +199,15 @@ async def test_behind_a_proxy_identity_headers_must_be_whole(
 ) -> None:
     given = [("X-User-ID", user), ("X-Project-ID", project)]
 
-    assert await ask(behind_proxy, [(name, value) for name, value in given if value is not None]) == expected
+    assert (
+        await ask(behind_proxy, [(name, value) for name, value in given if value is not None])
+        == expected
+    )
 
 
-async def test_behind_a_proxy_an_identity_sent_twice_is_refused(behind_proxy: RunningServer) -> None:
+async def test_behind_a_proxy_an_identity_sent_twice_is_refused(
+    behind_proxy: RunningServer,
+) -> None:
     other = PROJECT.replace("1", "3")
     headers = [("X-User-ID", USER), ("X-Project-ID", PROJECT), ("X-Project-ID", other)]
 

@@ -13,7 +13,11 @@ PATHS = ["/", "/health", "/registry", "/registry.json", "/api/v1/logs", "/api/v1
 def test_the_root_names_the_server(anyone: Tenant) -> None:
     body = anyone.get("/").json()
 
-    assert {"name": "LLMRing Server", "docs": "/docs", "registry": "/registry"}.items() <= body.items()
+    assert {
+        "name": "LLMRing Server",
+        "docs": "/docs",
+        "registry": "/registry",
+    }.items() <= body.items()
     assert re.fullmatch(r"\d+\.\d+\.\d+", body["version"])
 
 
@@ -90,9 +94,7 @@ def test_a_call_can_be_logged_with_a_slash_at_the_end(anyone: Tenant) -> None:
 @pytest.mark.parametrize("path", [*PATHS, "/docs", "/openapi.json", "/nope"])
 async def test_head_is_answered_as_get_without_the_body(anyone: Tenant, path: str) -> None:
     get = anyone.get(path)
-    head = await raw(
-        anyone.server, raw_request("HEAD", path, b"X-API-Key: " + anyone.key.encode())
-    )
+    head = await raw(anyone.server, raw_request("HEAD", path, b"X-API-Key: " + anyone.key.encode()))
 
     assert (head.status, head.body) == (get.status_code, b"")
     assert head.headers["content-type"] == get.headers["content-type"]
@@ -104,7 +106,9 @@ def test_a_request_keeps_the_id_it_came_with(tenant: Tenant, given: str) -> None
     answer = tenant.get("/nope", X_Request_ID=given)
     assert answer.headers["x-request-id"] == answer.json()["request_id"] == given
 
-    tenant.post({"provider": "p", "model": "m", "input_tokens": 1, "output_tokens": 1}, X_Request_ID=given)
+    tenant.post(
+        {"provider": "p", "model": "m", "input_tokens": 1, "output_tokens": 1}, X_Request_ID=given
+    )
     assert tenant.logs()[0]["request_id"] == given
 
 

@@ -84,13 +84,18 @@ async def test_anything_else_is_no_key(tenant: Tenant, key: bytes) -> None:
     )
 
     assert answer.status == 400
-    if b"\x7f" != key:  # a control character is refused by the HTTP parser, in its own words
+    if key != b"\x7f":  # a control character is refused by the HTTP parser, in its own words
         assert b"Idempotency-Key must be 1 to 255 printable ASCII characters" in answer.body
     assert tenant.logs() == []
 
 
 def test_two_keys_are_none(tenant: Tenant) -> None:
-    headers = [*tenant.headers.items(), (KEY, "a"), (KEY, "a"), ("Content-Type", "application/json")]
+    headers = [
+        *tenant.headers.items(),
+        (KEY, "a"),
+        (KEY, "a"),
+        ("Content-Type", "application/json"),
+    ]
     answer = tenant.server.http.post("/api/v1/log", content=json.encode(call()), headers=headers)
 
     assert (answer.status_code, answer.json()["detail"]) == (400, f"{KEY} must be sent once")

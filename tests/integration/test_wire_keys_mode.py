@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from msgspec import json
@@ -45,13 +46,14 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 
 
 @pytest.fixture(scope="module")
-def on_postgres(
-    postgres_server: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Office]:
+def on_postgres(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     folder = tmp_path_factory.mktemp("keys-on-postgres")
-    with skip_when_unavailable(), new_database(postgres_server) as url:
-        with office(folder, database_url=url) as opened:
-            yield opened
+    with (
+        skip_when_unavailable(),
+        new_database(postgres_server) as url,
+        office(folder, database_url=url) as opened,
+    ):
+        yield opened
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -68,12 +70,29 @@ def status(bearer: Tenant) -> int:
     return answer.status_code
 
 
-def refused_after(bearer: Tenant) -> float:
-    """Seconds until the key is refused, asked again and again on an open connection."""
-    began = time.monotonic()
-    while status(bearer) == 200 and time.monotonic() - began < 10:
-        time.sleep(0.02)
-    return time.monotonic() - began
+class Asker(Thread):
+    """Uses a key again and again, on an open connection, until it is refused."""
+
+    def __init__(self, bearer: Tenant) -> None:
+        super().__init__(daemon=True)
+        self._bearer = bearer
+        self.last_taken = 0.0
+
+    def run(self) -> None:
+        asked = time.monotonic()
+        while status(self._bearer) == 200:
+            self.last_taken, asked = asked, time.monotonic()
+
+
+@contextmanager
+def refused_within_a_second(bearer: Tenant) -> Iterator[None]:
+    """The key works up to the block's end, and for a second afterwards at most."""
+    asker = Asker(bearer)
+    asker.start()
+    yield
+    closed = time.monotonic()
+    asker.join(10)
+    assert not asker.is_alive() and asker.last_taken - closed <= REVOKED_WITHIN_S
 
 
 def test_a_made_key_opens_its_project_at_once(keys_mode: Office) -> None:
@@ -87,10 +106,10 @@ def test_any_other_key_is_refused_and_leaves_no_trace(keys_mode: Office) -> None
     _, bearer = keys_mode.create("others")
     before = keys_mode.keys("list")
     key = bearer.key
-    others = [key[:-1], key + "0", key.swapcase(), "llmr_pk_" + "0" * 32, "%", "' OR 1=1 --"[:7]]
+    others = [key[:-1], key + "0", key.swapcase(), "llmr_pk_" + "0" * 32, "%", "'OR'1'='1"]
 
     for other in others:
-        assert status(Tenant(keys_mode.server, other.replace(" ", "_"))) == 401
+        assert status(Tenant(keys_mode.server, other)) == 401
     assert keys_mode.keys("list") == before
 
 
@@ -113,21 +132,21 @@ def test_identity_headers_open_nothing(keys_mode: Office) -> None:
 
 def test_a_revoked_key_is_refused_within_a_second(keys_mode: Office) -> None:
     id, bearer = keys_mode.create("revoked")
-    bearer.log()  # the server knows the key now
-    keys_mode.keys("revoke", id)
+    with refused_within_a_second(bearer):
+        keys_mode.keys("revoke", id)
 
-    assert refused_after(bearer) <= REVOKED_WITHIN_S
     assert bearer.post({}).status_code == 401
 
 
 def test_rotation_keeps_the_history(keys_mode: Office) -> None:
     id, old = keys_mode.create("rotated")
     logged = old.log()
-    new = Tenant(keys_mode.server, json.decode(keys_mode.keys("rotate", id, "--json"))["key"])
+    with refused_within_a_second(old):
+        made = json.decode(keys_mode.keys("rotate", id, "--json"))
+    new = Tenant(keys_mode.server, made["key"])
 
     assert new.logs()[0]["id"] == logged["log_id"]
     assert new.stats()["summary"]["total_requests"] == 1
-    assert refused_after(old) <= REVOKED_WITHIN_S
 
 
 def test_two_keys_of_a_project_see_the_same_and_those_of_others_do_not(keys_mode: Office) -> None:

@@ -1,4 +1,4 @@
-"""``POST /api/v1/log`` as historic clients speak it; samples as recorded from the historic server."""
+"""``POST /api/v1/log`` as historic clients speak it; samples recorded from a historic server."""
 
 from typing import Any
 from uuid import UUID
@@ -68,9 +68,7 @@ def test_every_field_is_kept(tenant: Tenant) -> None:
 
 
 def test_the_registry_prices_a_call_without_a_cost(tenant: Tenant) -> None:
-    answer = tenant.post(
-        call(cached_input_tokens=100, alias="summarizer", profile="prod")
-    )
+    answer = tenant.post(call(cached_input_tokens=100, alias="summarizer", profile="prod"))
 
     # 900 x 2 + 100 x 0.5 + 200 x 8 dollars per million. The historic server's 0.0034 gives cached
     # tokens away; promises, section 1: every token has its price.
@@ -195,7 +193,9 @@ def test_a_cost_that_is_none_is_refused_by_name(tenant: Tenant, cost: str) -> No
     assert tenant.logs() == []
 
 
-@pytest.mark.parametrize(("given", "kept"), [("12", 12), (3.0, 3), ("0", 0), (2**53 - 1, 2**53 - 1)])
+@pytest.mark.parametrize(
+    ("given", "kept"), [("12", 12), (3.0, 3), ("0", 0), (2**53 - 1, 2**53 - 1)]
+)
 def test_counts_may_be_spelt_as_historic_servers_took_them(
     tenant: Tenant, given: object, kept: int
 ) -> None:
@@ -206,7 +206,12 @@ def test_counts_may_be_spelt_as_historic_servers_took_them(
 
 @pytest.mark.parametrize(
     "media_type",
-    ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/x+json"],
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "APPLICATION/JSON",
+        "application/x+json",
+    ],
 )
 def test_any_kind_of_json_is_json(tenant: Tenant, media_type: str) -> None:
     assert tenant.post(call(), Content_Type=media_type).status_code == 200

@@ -31,7 +31,9 @@ EMPTY = {
 
 def fill(tenant: Tenant) -> str:
     """Log the calls that the tests below add up; the day they are on."""
-    tenant.log(model="gpt-4", cost=0.0025, origin="tests", alias="summarizer", cached_input_tokens=9)
+    tenant.log(
+        model="gpt-4", cost=0.0025, origin="tests", alias="summarizer", cached_input_tokens=9
+    )
     tenant.log(model="gpt-4", cost=0.1, origin="tests")
     tenant.log(model="gpt-4", cost=0.2, alias="summarizer", input_tokens=1, output_tokens=1)
     tenant.log(model="claude", cost="0.000000000001", input_tokens=0, output_tokens=7)
@@ -84,7 +86,9 @@ def test_costs_are_strings_except_by_origin(tenant: Tenant) -> None:
     assert stats["by_origin"]["o"]["cost"] == 0.5
 
 
-@pytest.mark.parametrize("query", ["", "model=gpt-4", "alias=summarizer", "origin=tests", "tz=Asia/Kathmandu"])
+@pytest.mark.parametrize(
+    "query", ["", "model=gpt-4", "alias=summarizer", "origin=tests", "tz=Asia/Kathmandu"]
+)
 @pytest.mark.parametrize("group_by", ["day", "week", "month"])
 def test_every_direction_adds_up_to_the_rows(tenant: Tenant, query: str, group_by: str) -> None:
     fill(tenant)

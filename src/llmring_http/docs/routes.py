@@ -1,6 +1,7 @@
 """The API's description and two ways to read it, without the internet."""
 
 import gzip
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -11,13 +12,16 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from msgspec import json
 
+from llmring_http.docs.openapi import described
+
 ASSETS: Final = Path(__file__).parent / "assets"
 MEDIA_TYPES: Final[Mapping[str, str]] = {
-    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "swagger-ui.css": "text/css; charset=utf-8",
-    "redoc.standalone.js": "text/javascript; charset=utf-8",
-    "start-swagger-ui.js": "text/javascript; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "redoc.standalone.js": "text/javascript",
+    "start-swagger-ui.js": "text/javascript",
 }
+GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src data:; connect-src 'self'; worker-src blob:; "
@@ -52,7 +56,7 @@ REDOC = """<!doctype html>
 @get("/openapi.json", include_in_schema=False)
 async def openapi(request: Request[None, None, State]) -> Response[bytes]:
     """Return the OpenAPI document of everything this server answers."""
-    document = json.encode(request.app.openapi_schema.to_schema())
+    document = json.encode(described(request.app.openapi_schema))
     return Response(document, media_type="application/json")
 
 
@@ -68,7 +72,8 @@ async def redoc() -> Response[str]:
 
 @get("/docs/assets/{name:str}", include_in_schema=False)
 async def asset(request: Request[None, None, State], name: FromPath[str]) -> Response[bytes]:
-    return asset_named(name, "gzip" in request.headers.get("Accept-Encoding", ""))
+    accepted = request.headers.get("Accept-Encoding", "")
+    return asset_named(name, GZIP.search(accepted) is not None)
 
 
 def asset_named(name: str, compressed: bool) -> Response[bytes]:
@@ -88,4 +93,4 @@ def asset_named(name: str, compressed: bool) -> Response[bytes]:
 
 def _page(html: str) -> Response[str]:
     headers = {"Content-Security-Policy": PAGE_POLICY}
-    return Response(html, media_type="text/html; charset=utf-8", headers=headers)
+    return Response(html, media_type="text/html", headers=headers)

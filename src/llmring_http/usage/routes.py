@@ -8,20 +8,26 @@ from litestar.di import NamedDependency
 from llmring_core.accounts import Caller, InvalidApiKey
 from llmring_core.errors import InvalidField, StoreUnavailable
 from llmring_core.idempotency import AlreadyAnswered, KeyReused
-from llmring_core.usage import ListUsage, LogUsage, SummariseUsage
+from llmring_core.usage import ListUsage, LogUsage, SummariseUsage, TotalsOverflow
+from llmring_http.callers import SECURITY, MissingCredentials
 from llmring_http.decoding import json_body, query_parameters
-from llmring_http.problems import documented
+from llmring_http.problems import BadRequest, Unprocessable, documented
 from llmring_http.requests import RequestIdentity, replayable
 from llmring_http.usage.stats import Stats, StatsQuery
 from llmring_http.usage.wire import ListQuery, LogAnswer, LogBody, LogRow, listed
 
-READ_ERRORS = documented(InvalidApiKey, InvalidField, StoreUnavailable)
-LOG_ERRORS = documented(InvalidApiKey, AlreadyAnswered, KeyReused, StoreUnavailable)
+READ_ERRORS = documented(
+    BadRequest, InvalidApiKey, MissingCredentials, Unprocessable, InvalidField, StoreUnavailable
+)
+LOG_ERRORS = READ_ERRORS | documented(
+    AlreadyAnswered, Unprocessable, InvalidField, KeyReused, TotalsOverflow
+)
 
 
 class UsageController(Controller):
     path = "/api/v1"
     tags = ["usage"]
+    security = SECURITY
 
     @post("/log", status_code=200, responses=LOG_ERRORS, **json_body(LogBody))
     async def log(

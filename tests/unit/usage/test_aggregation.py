@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -68,7 +69,9 @@ def test_each_group_is_the_sum_of_its_cells(cells: list[Cell], group_by: str) ->
 
 
 @given(cells, st.sampled_from(GROUPINGS), st.randoms(use_true_random=False))
-def test_the_order_of_the_cells_does_not_matter(cells: list[Cell], group_by: str, random) -> None:  # type: ignore[no-untyped-def]
+def test_the_order_of_the_cells_does_not_matter(
+    cells: list[Cell], group_by: str, random: Random
+) -> None:
     shuffled = random.sample(cells, len(cells))
     assert summarise(shuffled, group_by) == summarise(cells, group_by)
 
@@ -89,6 +92,13 @@ def test_nothing_adds_up_to_nothing() -> None:
     summary = summarise([], "day")
     assert summary.total == Sums()
     assert (summary.by_day, summary.by_period, summary.by_model) == ([], [], {})
+
+
+def test_groups_are_ordered_by_name_and_what_has_none_comes_last() -> None:
+    some = [cell(model=name, alias=name, origin=name) for name in ("b", "", "ß", "B")]
+    summary = summarise([cell(model="m"), *some], "day")
+    assert list(summary.by_model) == ["", "B", "b", "m", "ß"]
+    assert list(summary.by_alias) == list(summary.by_origin) == ["", "B", "b", "ß", None]
 
 
 @pytest.mark.parametrize(

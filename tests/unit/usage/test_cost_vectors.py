@@ -11,15 +11,9 @@ from llmring_core.registry import Catalogue, read_file
 from llmring_core.usage import Tokens, cost_usd, rate_lines
 from tests.unit.registry.builders import catalogue, entry, published, snapshot
 
-DATA = next(
-    (
-        folder / "shared" / "data"
-        for folder in Path(__file__).parents
-        if (folder / "shared" / "data" / "cost_vectors.json").is_file()
-    ),
-    None,
-)
-if DATA is None:
+SIBLINGS = [folder / "shared" / "data" for folder in Path(__file__).parents]
+DATA = next((data for data in SIBLINGS if (data / "cost_vectors.json").is_file()), Path())
+if not DATA.name:
     pytest.skip(
         "there is no shared/data/cost_vectors.json beside this repository; "
         "tests/vectors/costs.json covers the same rules",

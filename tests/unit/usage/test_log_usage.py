@@ -21,7 +21,7 @@ from llmring_core.usage import (
 )
 from tests.builders.kernel import MICROSECOND, NOON, P1, P2, FakeClock, ids
 from tests.builders.registry import QUOTE, PriceList, prices, quote
-from tests.builders.usage import CALL, EVERYTHING, TOKENS, call
+from tests.builders.usage import CALL, EVERYTHING, call
 
 COST = Decimal("0.0000546")  # of CALL, at PRICES
 
@@ -144,8 +144,8 @@ class TestTheRecord:
         for name in UsageToLog.__struct_fields__:
             if name != "cost_usd":
                 assert getattr(record, name) == getattr(said, name)
-        assert (record.id, record.at) == (outcome.value.id, outcome.value.at) == (record.id, NOON)
-        assert (record.project, record.request_id, record.tokens) == (P1, "r1", TOKENS)
+        assert (record.id, record.at) == (outcome.value.id, outcome.value.at)
+        assert (record.at, record.project, record.request_id) == (NOON, P1, "r1")
         assert (record.kind, record.attempt_status) == ("call", "complete")
         assert record.usage_source == "client"
 

@@ -1,0 +1,135 @@
+"""The benchmark notices what is wrong; ``make bench-smoke`` shows that it runs."""
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
+import pytest
+from bench.books import Mismatch, Sums, check
+from bench.load import HOST, drive, percentile
+from bench.processes import empty_server
+from bench.traffic import Batches, Repeated, SingleCalls, Unpriced, request
+
+NAME = re.compile(rb'"client_log_id":"([^"]+)"')
+QUESTION = request("GET", "/", "key")
+TEN = Sums(calls=10, tokens=3000, cost_usd=Decimal("0.5"))
+NINE = Sums(calls=9, tokens=2700, cost_usd=Decimal("0.45"))
+
+
+class TestTheClient:
+    def test_counts_every_answer_and_stops_by_itself(self) -> None:
+        with empty_server("asgi") as server:
+            load = drive(server.port, Repeated([QUESTION]), 4, seconds=30, count=200)
+
+        assert (load.statuses, load.lost, load.answers) == ({200: 200}, 0, 200)
+        assert 0 < load.p50_ms <= load.p99_ms
+
+    def test_stops_when_the_time_is_up(self) -> None:
+        with empty_server("canned") as server:
+            load = drive(server.port, Repeated([QUESTION]), 2, seconds=0.1)
+
+        assert 0.09 < load.seconds < 5
+
+    def test_puts_an_answer_together_that_comes_in_pieces(self) -> None:
+        pieces = [b"HTTP/1.1 503 Busy\r\nContent-Le", b"ngth: 4\r\n\r\nbu", b"sy"]
+        with _answering(pieces) as port:
+            load = drive(port, Repeated([QUESTION]), 1, seconds=30, count=3)
+
+        assert (load.statuses, load.refusals) == ({503: 3}, "503: 3")
+
+    def test_says_when_the_server_cuts_connections(self) -> None:
+        with _answering([]) as port, pytest.raises(ConnectionError, match="cut 101"):
+            drive(port, Repeated([QUESTION]), 1, seconds=30)
+
+    def test_refuses_prices_that_do_not_come_from_the_registry(self) -> None:
+        body = b'{"cost":null,"cost_status":"unpriced"}'
+        with (
+            _answering(
+                [b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body), body]
+            ) as port,
+            pytest.raises(Unpriced, match="unpriced"),
+        ):
+            drive(port, SingleCalls(), 1, seconds=30, count=1)
+
+
+class TestBatches:
+    def test_name_every_call_once(self) -> None:
+        batches = Batches(size=3)
+        names = [name for _ in range(50) for name in NAME.findall(batches.next()[1])]
+
+        assert len(set(names)) == len(names) == 150
+
+    def test_count_what_was_accepted(self) -> None:
+        batches = Batches(size=2)
+        numbers = [batches.next()[0] for _ in range(2)]
+        batches.accepted(numbers[0], _batch_answer(accepted=2))
+
+        assert batches.acknowledged().calls == batches.unanswered == 2
+        assert batches.acknowledged().cost_usd == Decimal("0.30000000000000000001")
+
+    def test_refuse_a_batch_taken_in_part(self) -> None:
+        batches = Batches(size=2)
+
+        with pytest.raises(AssertionError, match="1 of 2"):
+            batches.accepted(batches.next()[0], _batch_answer(accepted=1))
+
+
+class TestTheCount:
+    def test_accepts_what_agrees(self) -> None:
+        check(TEN, {"records": TEN, "totals": TEN}, unanswered=0)
+
+    @pytest.mark.parametrize("stored", [(NINE, NINE), (TEN, NINE)])
+    def test_refuses_what_differs(self, stored: tuple[Sums, Sums]) -> None:
+        with pytest.raises(Mismatch, match="9 calls"):
+            check(TEN, dict(zip(("records", "totals"), stored, strict=True)), unanswered=0)
+
+    def test_lets_an_unanswered_request_be_stored_or_not(self) -> None:
+        check(NINE, {"records": TEN}, unanswered=1)
+        check(NINE, {"records": NINE}, unanswered=1)
+
+    def test_never_lets_an_acknowledged_one_be_missing(self) -> None:
+        with pytest.raises(Mismatch):
+            check(TEN, {"records": NINE}, unanswered=1)
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    values = [float(value) for value in range(1, 101)]
+
+    assert (percentile(values, 0.5), percentile(values, 0.99)) == (50.0, 99.0)
+    assert (percentile([7.0], 0.5), percentile([7.0], 0.99)) == (7.0, 7.0)
+
+
+def _batch_answer(accepted: int) -> bytes:
+    results = b'[{"index":0,"log_id":"a","cost":0.1},{"index":1,"cost":0.20000000000000000001}]'
+    return b'HTTP/1.1 200 OK\r\n\r\n{"accepted":%d,"results":%s}' % (accepted, results)
+
+
+@contextmanager
+def _answering(pieces: list[bytes]) -> Iterator[int]:
+    """A server that answers every request with these pieces, or closes when there are none."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.005)
+            if not pieces:
+                break
+        writer.close()
+
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(answer, HOST, 0))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        loop.run_until_complete(asyncio.sleep(0.05))
+        loop.close()
