@@ -14,8 +14,8 @@ TARGET = Path(__file__).parents[1] / "docs/reference/errors.md"
 HEAD = """\
 # Errors
 
-Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `code` and
-`request_id`, which is also the header `X-Request-ID`. `detail` is a sentence; for 422 it may be a
+Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `code`
+and `request_id`, which is also the header `X-Request-ID`. `detail` is a sentence; for 422 it may be a
 list of `{type, loc, msg, input}` that names each field and the rule it breaks. `code` is stable.
 
 | status | code | means |

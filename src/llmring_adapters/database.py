@@ -1,7 +1,10 @@
 """Opening a database: SQLite in a file, or PostgreSQL."""
 
+from asyncio import sleep
+from time import monotonic
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -75,8 +78,8 @@ def _sqlite(url: URL) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver would begin and commit on its own
+        connection.run_async(_write_ahead)
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")  # a commit is on disk before it returns
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
@@ -89,6 +92,23 @@ def _sqlite(url: URL) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+async def _write_ahead(connection: aiosqlite.Connection) -> None:
+    """Switch the file to WAL.
+
+    Where several do that to a new file at once, SQLite refuses some without its busy time-out.
+    """
+    deadline = monotonic() + SQLITE_BUSY_MS / 1000
+    while True:
+        try:
+            await connection.execute_fetchall("PRAGMA journal_mode=WAL")
+        except aiosqlite.OperationalError:
+            if monotonic() > deadline:
+                raise
+            await sleep(0.01)
+        else:
+            return
 
 
 def _postgres(url: URL, schema: str, pool_size: int, max_overflow: int) -> AsyncEngine:

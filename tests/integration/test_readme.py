@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.server import Server
+from tests.integration.server import RunningServer
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -29,12 +29,12 @@ def run_python(source: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_the_two_curls_log_a_call_and_show_its_cost(sqlite_server: Server) -> None:
+def test_the_two_curls_log_a_call_and_show_its_cost(server_on_sqlite: RunningServer) -> None:
     log, stats = (block for block in blocks(README, "sh") if block.startswith("curl"))
 
     answers = []
     for command in (log, stats):
-        here = command.replace("http://127.0.0.1:8000", sqlite_server.url)
+        here = command.replace("http://127.0.0.1:8000", server_on_sqlite.url)
         done = subprocess.run(  # noqa: S602  our own document
             here, shell=True, capture_output=True, text=True, timeout=30, check=True
         )

@@ -11,7 +11,7 @@ from tests.integration.server import RunningServer, Tenant, call, running
 from tests.services.postgres import new_database
 from tests.services.search import skip_when_unavailable
 
-SERVERS = 4
+SERVERS = 3
 
 
 @pytest.fixture(scope="module")
