@@ -1,6 +1,7 @@
 """Opening a database: SQLite in a file, or PostgreSQL."""
 
 from asyncio import sleep
+from sqlite3 import SQLITE_BUSY
 from time import monotonic
 from typing import Any
 
@@ -103,8 +104,9 @@ async def _write_ahead(connection: aiosqlite.Connection) -> None:
     while True:
         try:
             await connection.execute_fetchall("PRAGMA journal_mode=WAL")
-        except aiosqlite.OperationalError:
-            if monotonic() > deadline:
+        except aiosqlite.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == SQLITE_BUSY
+            if not busy or monotonic() > deadline:
                 raise
             await sleep(0.01)
         else:
