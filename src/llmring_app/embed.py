@@ -19,6 +19,7 @@ from llmring_adapters.system import time_ordered_id, utc_now
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transactions.memory import memory_transactions
 from llmring_adapters.transactions.sql import sql_reads, sql_transactions
+from llmring_adapters.usage.intake import DirectIntake, in_one_transaction
 from llmring_app.settings import PUBLIC_REGISTRY
 from llmring_core.registry import LoadRegistry, ReadRegistry, RefreshRegistry
 from llmring_core.transactions import Begin
@@ -74,7 +75,11 @@ async def _assembled(
         source = WebRegistrySource(client, registry_base_url)
         yield LLMRing(
             log_usage=LogUsage(
-                begin=begin, registry=registry, clock=utc_now, new_id=time_ordered_id
+                begin=begin,
+                intake=DirectIntake(in_one_transaction(begin)),
+                registry=registry,
+                clock=utc_now,
+                new_id=time_ordered_id,
             ),
             list_usage=ListUsage(begin=read),
             summarise_usage=SummariseUsage(begin=read),

@@ -23,6 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from llmring_adapters.schema import picos_of
 from llmring_adapters.usage.tables import usage_records, usage_totals
 from llmring_core.ids import ProjectId
 from llmring_core.money import DECIMALS, EXACT
@@ -56,12 +57,7 @@ async def add_to_totals(connection: AsyncConnection, records: Sequence[UsageReco
 
     Raises: TotalsOverflow.
     """
-    parts: dict[TotalsKey, list[UsageRecord]] = {}
-    for record in records:
-        parts.setdefault((record.project, quarter_of(record.at), _cell_of(record)), []).append(
-            record
-        )
-    rows = [_row(key, group) for key, group in sorted(parts.items(), key=lambda item: item[0])]
+    rows = totals_of(records)
     try:
         for first in range(0, len(rows), ROWS_A_STATEMENT):
             await _upsert(connection, rows[first : first + ROWS_A_STATEMENT])
@@ -69,6 +65,15 @@ async def add_to_totals(connection: AsyncConnection, records: Sequence[UsageReco
         if _is_out_of_range(error):
             raise TotalsOverflow from error
         raise
+
+
+def totals_of(records: Sequence[UsageRecord]) -> list[dict[str, Any]]:
+    """Return what ``records`` add to each row of totals, in order of key. Raises TotalsOverflow."""
+    groups: dict[TotalsKey, list[UsageRecord]] = {}
+    for record in records:
+        key = record.project, quarter_of(record.at), _cell_of(record)
+        groups.setdefault(key, []).append(record)
+    return [_row(key, groups[key]) for key in sorted(groups)]
 
 
 async def _upsert(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
@@ -196,7 +201,7 @@ def _row(key: TotalsKey, records: Sequence[UsageRecord]) -> dict[str, Any]:
     sums = add(map(sums_of, records))
     if max(sums.input_tokens, sums.output_tokens) > MAX_TOTAL:  # the driver could not send it
         raise TotalsOverflow
-    micros, picos = divmod(int(sums.cost_usd.scaleb(DECIMALS, EXACT)), PICOS_PER_MICRO)
+    micros, picos = divmod(picos_of(sums.cost_usd), PICOS_PER_MICRO)
     return {
         "project": project,
         "quarter": quarter,

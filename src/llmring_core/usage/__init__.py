@@ -7,7 +7,7 @@ from llmring_core.usage.commands import (
     SummaryRequest,
     UsageToLog,
 )
-from llmring_core.usage.errors import DuplicateUsage, TotalsOverflow
+from llmring_core.usage.errors import DuplicateUsage, Overloaded, TotalsOverflow
 from llmring_core.usage.model import (
     MAX_COUNT,
     MAX_TOTAL,
@@ -29,7 +29,7 @@ from llmring_core.usage.periods import (
     whole_quarters,
     zone_named,
 )
-from llmring_core.usage.ports import Position, UsageLedger, UsageWork
+from llmring_core.usage.ports import Entry, Position, UsageIntake, UsageLedger, UsageWork
 from llmring_core.usage.pricing import cost_usd, rate_lines
 from llmring_core.usage.use_cases import ListUsage, LogUsage, SummariseUsage
 
@@ -41,10 +41,12 @@ __all__ = [
     "Day",
     "DaySums",
     "DuplicateUsage",
+    "Entry",
     "JsonObject",
     "ListUsage",
     "LogUsage",
     "Logged",
+    "Overloaded",
     "Period",
     "Position",
     "RateLine",
@@ -55,6 +57,7 @@ __all__ = [
     "Sums",
     "Tokens",
     "TotalsOverflow",
+    "UsageIntake",
     "UsageLedger",
     "UsageRecord",
     "UsageToLog",
