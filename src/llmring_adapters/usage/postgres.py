@@ -6,7 +6,8 @@ costs one of each kind of statement there is to send. So this one statement goes
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from decimal import Decimal
+from typing import Any, TypeAlias, cast
 
 from asyncpg import (
     Connection,
@@ -15,7 +16,7 @@ from asyncpg import (
     PostgresError,
     UniqueViolationError,
 )
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, SmallInteger, Table
 
 from llmring_adapters.database import PASSING
 from llmring_adapters.idempotency.sql import first_answers, row_of
@@ -32,15 +33,20 @@ WRITE_S = 5.0  # for one statement
 
 TOTALS = [str(column.name) for column in usage_totals.columns]
 ANSWERS = [str(column.name) for column in first_answers.columns]
+ARRAYS = {
+    BigInteger: "bigint[]",
+    Integer: "integer[]",
+    LargeBinary: "bytea[]",
+    SmallInteger: "smallint[]",
+    Usd: "bigint[]",
+    UtcDateTime: "timestamptz[]",
+}
 COSTS = [COLUMNS.index("cost_usd"), COLUMNS.index("registry_cost_usd")]
 
 
 def _array(column: Column[Any]) -> str:
     """Return the PostgreSQL type of an array of the column's values."""
-    kinds = {BigInteger: "bigint", Usd: "bigint", Integer: "integer", LargeBinary: "bytea"}
-    if isinstance(column.type, UtcDateTime):
-        return "timestamptz[]"
-    return kinds.get(type(column.type), "text") + "[]"
+    return ARRAYS.get(type(column.type), "text[]")
 
 
 def _insert(table: Table, first: int = 1) -> str:
@@ -55,7 +61,7 @@ ADDED = ("requests", "input_tokens", "cached_input_tokens", "output_tokens", "un
 WRITE_CALLS = f"""
 WITH stored AS ({_insert(usage_records)})
 {_insert(usage_totals, first=len(COLUMNS) + 1)}
-ON CONFLICT (project, quarter, cell) DO UPDATE SET
+ON CONFLICT (project, span, start, cell) DO UPDATE SET
   {", ".join(f"{name} = usage_totals.{name} + excluded.{name}" for name in ADDED)},
   cost_micros = usage_totals.cost_micros + excluded.cost_micros
     + (usage_totals.cost_picos + excluded.cost_picos) / 1000000,
@@ -135,7 +141,8 @@ async def _write_answers(connection: Connection, answers: Sequence[Answer], now:
 def _call_arrays(records: Sequence[UsageRecord]) -> list[Sequence[object]]:
     arrays: list[Sequence[object]] = list(zip(*map(values_of, records), strict=True))
     for index in COSTS:
-        arrays[index] = [None if cost is None else picos_of(cost) for cost in arrays[index]]
+        costs = cast(Sequence[Decimal | None], arrays[index])
+        arrays[index] = [None if cost is None else picos_of(cost) for cost in costs]
     return arrays
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Row,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -59,7 +60,8 @@ usage_totals = Table(
     "usage_totals",
     metadata,
     Column("project", String(36), primary_key=True),
-    Column("quarter", Integer, primary_key=True),  # quarters of an hour since 1970, UTC
+    Column("span", SmallInteger, primary_key=True),  # quarters of an hour: 1, or 96 for a day
+    Column("start", Integer, primary_key=True),  # quarters of an hour since 1970, UTC
     Column("cell", LargeBinary(16), primary_key=True),  # of model, alias and origin: see totals.py
     Column("model", String(255), nullable=False),
     Column("alias", String(255)),

@@ -1,6 +1,6 @@
 """Usage: what was called, by whom, at what cost."""
 
-from llmring_core.usage.aggregation import DaySums, Summary, add, summarise, sums_of
+from llmring_core.usage.aggregation import DaySums, Summary, add, summarise, sums_of, totals_of
 from llmring_core.usage.commands import (
     DEFAULT_PROFILE,
     Selection,
@@ -17,15 +17,18 @@ from llmring_core.usage.model import (
     RateLine,
     Sums,
     Tokens,
+    Totals,
     UsageRecord,
 )
 from llmring_core.usage.periods import (
+    QUARTERS_A_DAY,
     Day,
     Period,
     days_of,
     period_of,
     quarter_of,
     start_of,
+    whole_days,
     whole_quarters,
     zone_named,
 )
@@ -37,6 +40,7 @@ __all__ = [
     "DEFAULT_PROFILE",
     "MAX_COUNT",
     "MAX_TOTAL",
+    "QUARTERS_A_DAY",
     "Cell",
     "Day",
     "DaySums",
@@ -56,6 +60,7 @@ __all__ = [
     "SummaryRequest",
     "Sums",
     "Tokens",
+    "Totals",
     "TotalsOverflow",
     "UsageIntake",
     "UsageLedger",
@@ -71,6 +76,8 @@ __all__ = [
     "start_of",
     "summarise",
     "sums_of",
+    "totals_of",
+    "whole_days",
     "whole_quarters",
     "zone_named",
 ]

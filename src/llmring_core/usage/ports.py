@@ -9,7 +9,7 @@ from msgspec import Struct
 from llmring_core.idempotency import Answer, IdempotencyWork
 from llmring_core.ids import ProjectId, UsageId
 from llmring_core.usage.commands import Selection
-from llmring_core.usage.model import Cell, UsageRecord
+from llmring_core.usage.model import Totals, UsageRecord
 from llmring_core.usage.periods import Day
 
 
@@ -42,10 +42,8 @@ class UsageLedger(Protocol):
         With ``before`` only those that come after that position in this order.
         """
 
-    async def cells(
-        self, project: ProjectId, selection: Selection, days: Sequence[Day]
-    ) -> list[Cell]:
-        """Return the selected calls' totals by day, model, alias and origin, in no order.
+    async def totals(self, project: ProjectId, selection: Selection, days: Sequence[Day]) -> Totals:
+        """Return the selected calls' totals.
 
         ``days`` cover the selection's period. The effort does not grow with the calls stored.
         """

@@ -138,8 +138,8 @@ class SummariseUsage:
     async def __call__(self, project: ProjectId, request: SummaryRequest) -> Summary:
         days = days_of(request.selection.period, request.zone)
         async with self.begin() as work:
-            cells = await work.usage.cells(project, request.selection, days)
-        return summarise(cells, request.group_by)
+            totals = await work.usage.totals(project, request.selection, days)
+        return summarise(totals, request.group_by)
 
 
 def _attempts(call: UsageToLog, idempotency_key: str | None) -> list[Attempt]:
