@@ -1,9 +1,7 @@
 """LLMRing inside your own program: the same use cases, no server, no settings, no global state.
 
-``embedded`` only puts parts together that you may as well put together yourself. The smallest
-that logs calls, in memory and at the prices that came with the package, is one line::
-
-    LogUsage(memory_transactions(), LiveRegistry(bundled_snapshot()), utc_now, time_ordered_id)
+``embedded`` only puts parts together that you may as well put together yourself, from
+`LogUsage` and the adapters imported here.
 """
 
 from collections.abc import AsyncIterator

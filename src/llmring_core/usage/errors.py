@@ -26,9 +26,9 @@ class Overloaded(Unavailable):
 
 
 class TotalsOverflow(Invalid):
-    """The call's tokens would carry a quarter hour's total past 2^63 - 1."""
+    """The call's tokens would carry a day's total past 2^63 - 1."""
 
     code: ClassVar[str] = "usage.totals-overflow"
 
     def __init__(self) -> None:
-        super().__init__("the tokens of this quarter of an hour would exceed 2^63 - 1")
+        super().__init__("the tokens of this day would exceed 2^63 - 1")

@@ -47,7 +47,7 @@ def log_route(
 ) -> ASGIRouteHandler:
     """Return the route that logs one call and answers once it is committed."""
 
-    @asgi("/api/v1/log")
+    @asgi("/api/v1/log", copy_scope=False)
     async def log(scope: Scope, receive: Receive, send: Send) -> None:
         if cast(HTTPScope, scope)["method"] != "POST":
             raise MethodNotAllowedException(headers={"Allow": "POST"})
