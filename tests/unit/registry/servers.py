@@ -1,10 +1,14 @@
 """A server's view of the registry, small enough for a test."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from llmring_adapters.registry.live import LiveRegistry
 from llmring_adapters.registry.memory import MemoryRegistrySource
+from llmring_core.errors import StoreUnavailable
 from llmring_core.registry import (
     LoadRegistry,
     RefreshRegistry,
@@ -47,3 +51,9 @@ class Server:
     def input_price(self, provider: str, model: str) -> Decimal | None:
         quote = self.registry.quote(provider, model)
         return quote and quote.prices.input
+
+
+@asynccontextmanager
+async def no_database() -> AsyncIterator[Any]:
+    raise StoreUnavailable("the database does not answer")
+    yield

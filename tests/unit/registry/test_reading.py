@@ -12,7 +12,7 @@ from llmring_core.registry import (
     VersionNotFound,
 )
 from tests.unit.registry.builders import entry, published
-from tests.unit.registry.servers import BUNDLED, FILES, Server
+from tests.unit.registry.servers import BUNDLED, DEARER, FILES, Server, no_database
 
 
 class TestReading:

@@ -19,7 +19,7 @@ from llmring_core.registry import (
 )
 from llmring_core.transactions import Begin
 from tests.unit.registry.builders import NOON, PRICE, entry, published, snapshot
-from tests.unit.registry.servers import BUNDLED, DEARER, FILES, HTML, Server
+from tests.unit.registry.servers import BUNDLED, DEARER, FILES, HTML, Server, no_database
 
 
 class TestLoadRegistry:
@@ -209,9 +209,3 @@ def quicker_other(book: dict[str, Snapshot], theirs: Snapshot) -> Begin[Registry
         yield SimpleNamespace(snapshots=Raced(book))
 
     return begin
-
-
-@asynccontextmanager
-async def no_database() -> AsyncIterator[Any]:
-    raise StoreUnavailable("the database does not answer")
-    yield
