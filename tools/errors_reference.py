@@ -15,8 +15,8 @@ HEAD = """\
 # Errors
 
 Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `code`
-and `request_id`, which is also the header `X-Request-ID`. `detail` is a sentence; for 422 it may be a
-list of `{type, loc, msg, input}` that names each field and the rule it breaks. `code` is stable.
+and `request_id`, which is also the header `X-Request-ID`. `detail` is a sentence; for 422 it may be
+a list of `{type, loc, msg, input}` that names each field and the rule it breaks. `code` is stable.
 
 | status | code | means |
 |---|---|---|

@@ -97,7 +97,8 @@ def upgrade() -> None:
     op.create_table(
         "usage_totals",
         sa.Column("project", sa.String(length=36), nullable=False),
-        sa.Column("quarter", sa.Integer(), nullable=False),
+        sa.Column("span", sa.SmallInteger(), nullable=False),
+        sa.Column("start", sa.Integer(), nullable=False),
         sa.Column("cell", sa.LargeBinary(length=16), nullable=False),
         sa.Column("model", sa.String(length=255), nullable=False),
         sa.Column("alias", sa.String(length=255), nullable=True),
@@ -117,7 +118,7 @@ def upgrade() -> None:
             "output_tokens <= 9223372036854775807",
             name=op.f("ck_usage_totals_output_tokens_in_range"),
         ),
-        sa.PrimaryKeyConstraint("project", "quarter", "cell", name=op.f("pk_usage_totals")),
+        sa.PrimaryKeyConstraint("project", "span", "start", "cell", name=op.f("pk_usage_totals")),
     )
     op.create_table(
         "api_keys",

@@ -6,7 +6,9 @@ from time import monotonic
 from typing import Any
 
 import aiosqlite
-from sqlalchemy import URL, Connection, event, make_url, text
+from asyncpg import Connection, connect
+from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -27,6 +29,11 @@ POSTGRES_LIMITS = {
     "lock_timeout": "2000",  # ms
     "idle_in_transaction_session_timeout": "10000",  # ms
 }
+
+
+# PostgreSQL's classes of errors that pass: connection, read-only standby, rollback to be retried,
+# out of resources, lock not available, operator intervention (also time-outs), system error.
+PASSING = ("08", "25006", "40", "53", "55P03", "57", "58")
 
 
 class UnusableDatabaseUrl(ValueError):
@@ -63,6 +70,19 @@ def open_engine(url: str, schema: str, pool_size: int = 20, max_overflow: int = 
     return _postgres(target, schema, pool_size, max_overflow)
 
 
+async def connect_postgres(url: str, schema: str) -> Connection:
+    """Open a connection of the driver's own, with the same settings as the engine's."""
+    target = url_of(url)
+    return await connect(
+        host=target.host,
+        port=target.port,
+        user=target.username,
+        password=target.password,
+        database=target.database,
+        **_postgres_arguments(target, schema),
+    )
+
+
 async def ping(engine: AsyncEngine) -> bool:
     """Tell whether the database answers."""
     try:
@@ -87,7 +107,7 @@ def _sqlite(url: URL) -> AsyncEngine:
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
+    def begin(connection: SyncConnection) -> None:
         # A writer that begins as a reader fails at once when another one writes in between.
         reads = connection.get_execution_options().get(READ_ONLY, False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
@@ -114,20 +134,24 @@ async def _write_ahead(connection: aiosqlite.Connection) -> None:
 
 
 def _postgres(url: URL, schema: str, pool_size: int, max_overflow: int) -> AsyncEngine:
-    settings = POSTGRES_LIMITS | {"search_path": f"{_quoted(schema)}, public"}
-    connect_args: dict[str, Any] = {"timeout": CONNECT_S, "server_settings": settings}
-    if "application_name" in url.query:
-        settings["application_name"] = str(url.query["application_name"])
-    if "sslmode" in url.query:
-        connect_args["ssl"] = url.query["sslmode"]  # libpq's name for what asyncpg calls ssl
     return create_async_engine(
         url.set(query={}),
-        connect_args=connect_args,
+        connect_args=_postgres_arguments(url, schema),
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_timeout=POOL_WAIT_S,
-        pool_pre_ping=False,
     )
+
+
+def _postgres_arguments(url: URL, schema: str) -> dict[str, Any]:
+    """Return what every connection is opened with, besides its address."""
+    settings = POSTGRES_LIMITS | {"search_path": f"{_quoted(schema)}, public"}
+    if "application_name" in url.query:
+        settings["application_name"] = str(url.query["application_name"])
+    arguments: dict[str, Any] = {"timeout": CONNECT_S, "server_settings": settings}
+    if "sslmode" in url.query:
+        arguments["ssl"] = url.query["sslmode"]  # libpq's name for what asyncpg calls ssl
+    return arguments
 
 
 def _quoted(name: str) -> str:

@@ -23,6 +23,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
+def picos_of(amount: Decimal) -> int:
+    """Return US dollars as a whole number of 10⁻¹² dollars."""
+    scaled = amount.scaleb(DECIMALS, EXACT)
+    if scaled != scaled.to_integral_value():
+        raise ValueError("an amount finer than 10⁻¹² US dollars")
+    return int(scaled)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """Aware UTC instants: timestamptz on PostgreSQL, integer microseconds on SQLite.
 
@@ -61,10 +69,7 @@ class Usd(TypeDecorator[Decimal]):
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
         if value is None:
             return None
-        scaled = value.scaleb(DECIMALS, EXACT)
-        if scaled != scaled.to_integral_value():
-            raise ValueError("an amount finer than 10⁻¹² US dollars")
-        return int(scaled)
+        return picos_of(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
         return None if value is None else Decimal(value).scaleb(-DECIMALS, EXACT)

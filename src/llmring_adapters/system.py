@@ -4,7 +4,6 @@ import os
 import secrets
 from datetime import UTC, datetime
 from time import time_ns
-from uuid import UUID
 
 
 def utc_now() -> datetime:
@@ -18,7 +17,8 @@ def time_ordered_id() -> str:
     value = (milliseconds & (1 << 48) - 1) << 80 | entropy
     value = value & ~(0xF << 76) | 7 << 76  # version
     value = value & ~(0x3 << 62) | 2 << 62  # variant
-    return str(UUID(int=value))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def random_secret() -> bytes:

@@ -1,17 +1,20 @@
 """The composition root: the only module that names concrete adapters."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
-from llmring_adapters.database import open_engine
+from llmring_adapters.database import connect_postgres, open_engine
 from llmring_adapters.registry.bundled import bundled_snapshot
 from llmring_adapters.registry.live import LiveRegistry
 from llmring_adapters.registry.web import WebRegistrySource, registry_client
 from llmring_adapters.system import random_secret, time_ordered_id, utc_now
 from llmring_adapters.transactions.sql import sql_reads, sql_transactions
+from llmring_adapters.usage.intake import GroupCommit, in_one_transaction
+from llmring_adapters.usage.postgres import PostgresWriter
 from llmring_app.settings import Settings
 from llmring_core.accounts import (
     Authenticate,
@@ -28,7 +31,16 @@ from llmring_core.registry import (
     ReadVersion,
     RefreshRegistry,
 )
-from llmring_core.usage import ListUsage, LogUsage, SummariseUsage
+from llmring_core.transactions import Begin
+from llmring_core.usage import ListUsage, LogUsage, SummariseUsage, UsageWork
+
+
+def grouped_intake(settings: Settings, begin: Begin[UsageWork]) -> GroupCommit:
+    """Return the way into the ledger that suits the database."""
+    if settings.is_sqlite:
+        return GroupCommit(in_one_transaction(begin))
+    connect = partial(connect_postgres, settings.database_url, settings.database_schema)
+    return GroupCommit(PostgresWriter(connect))
 
 
 class Container(containers.DeclarativeContainer):
@@ -81,8 +93,9 @@ class Container(containers.DeclarativeContainer):
     read_provider_file = providers.Factory(ReadProviderFile, registry=registry)
     read_registry_status = providers.Factory(ReadRegistryStatus, registry=registry)
 
+    intake = providers.Singleton(grouped_intake, settings, begin)
     log_usage = providers.Factory(
-        LogUsage, begin=begin, registry=registry, clock=clock, new_id=new_id
+        LogUsage, begin=begin, intake=intake, registry=registry, clock=clock, new_id=new_id
     )
     list_usage = providers.Factory(ListUsage, begin=read)
     summarise_usage = providers.Factory(SummariseUsage, begin=read)

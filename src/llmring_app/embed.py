@@ -1,9 +1,7 @@
 """LLMRing inside your own program: the same use cases, no server, no settings, no global state.
 
-``embedded`` only puts parts together that you may as well put together yourself. The smallest
-that logs calls, in memory and at the prices that came with the package, is one line::
-
-    LogUsage(memory_transactions(), LiveRegistry(bundled_snapshot()), utc_now, time_ordered_id)
+``embedded`` only puts parts together that you may as well put together yourself, from
+`LogUsage` and the adapters imported here.
 """
 
 from collections.abc import AsyncIterator
@@ -19,6 +17,7 @@ from llmring_adapters.system import time_ordered_id, utc_now
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transactions.memory import memory_transactions
 from llmring_adapters.transactions.sql import sql_reads, sql_transactions
+from llmring_adapters.usage.intake import DirectIntake, in_one_transaction
 from llmring_app.settings import PUBLIC_REGISTRY
 from llmring_core.registry import LoadRegistry, ReadRegistry, RefreshRegistry
 from llmring_core.transactions import Begin
@@ -74,7 +73,11 @@ async def _assembled(
         source = WebRegistrySource(client, registry_base_url)
         yield LLMRing(
             log_usage=LogUsage(
-                begin=begin, registry=registry, clock=utc_now, new_id=time_ordered_id
+                begin=begin,
+                intake=DirectIntake(in_one_transaction(begin)),
+                registry=registry,
+                clock=utc_now,
+                new_id=time_ordered_id,
             ),
             list_usage=ListUsage(begin=read),
             summarise_usage=SummariseUsage(begin=read),

@@ -67,6 +67,7 @@ def run(listener: socket.socket, settings: Settings, reload: bool, workers: int)
         backlog=BACKLOG,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # who calls is told by keys, not by addresses
         log_config=LOGGING,
         log_level="warning",
         timeout_keep_alive=IDLE_S,

@@ -20,7 +20,7 @@ from llmring_http.health.routes import HealthController
 from llmring_http.options import HttpOptions, Lifespan
 from llmring_http.problems import domain_problem, http_problem, unexpected_problem
 from llmring_http.registry.routes import RegistryController
-from llmring_http.requests import provide_identity
+from llmring_http.usage.ingest import log_route
 from llmring_http.usage.routes import UsageController
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -53,7 +53,8 @@ def create_app(
     lifespan: Sequence[Lifespan] = (),
 ) -> ASGIApp:
     """Build the application; ``use_cases`` maps a handler's parameter name to its value's maker."""
-    return framed(create_litestar(use_cases, options, lifespan), options.new_id)
+    litestar = create_litestar(use_cases, options, lifespan)
+    return framed(litestar, options.new_id, options.max_body_bytes)
 
 
 def create_litestar(
@@ -63,13 +64,15 @@ def create_litestar(
 ) -> Litestar:
     """Build the application without its frame."""
     dependencies = {name: _provide(build) for name, build in use_cases.items()}
+    log = log_route(
+        use_cases["authenticate"](), use_cases["log_usage"](), options.trust_identity_headers
+    )
     return Litestar(
-        HANDLERS,
+        [*HANDLERS, log],
         dependencies=dependencies
         | {
             "caller": Provide(caller_provider(options.trust_identity_headers)),
             "database_answers": _provide(lambda: options.database_answers),
-            "identity": Provide(provide_identity, sync_to_thread=False),
             "now": _provide(options.clock),
         },
         exception_handlers={
@@ -83,7 +86,7 @@ def create_litestar(
             allow_headers=CORS_REQUEST_HEADERS,
             expose_headers=CORS_ANSWER_HEADERS,
         ),
-        request_max_body_size=options.max_body_bytes,
+        request_max_body_size=None,  # the frame limits it
         lifespan=list(lifespan),
         logging_config=None,
         openapi_config=OpenAPIConfig(

@@ -41,23 +41,30 @@ class MissingCredentials(Unauthenticated):
 def caller_provider(
     trust_identity_headers: bool,
 ) -> Callable[..., Awaitable[Caller]]:
-    """Return the dependency that finds out who is calling.
-
-    It raises MissingCredentials, InvalidApiKey, and BadRequest for credentials that are malformed
-    or contradict each other.
-    """
+    """Return the dependency that finds out who is calling; it raises what ``caller_in`` does."""
 
     async def caller(
         request: Request[None, None, State], authenticate: NamedDependency[Authenticate]
     ) -> Caller:
-        key = api_key_in(request.headers)
-        if key is not None:
-            return await authenticate(key)
-        if trust_identity_headers:
-            return identity_in(request.headers)
-        raise MissingCredentials
+        return await caller_in(request.headers, authenticate, trust_identity_headers)
 
     return caller
+
+
+async def caller_in(
+    headers: Headers, authenticate: Authenticate, trust_identity_headers: bool
+) -> Caller:
+    """Return who the headers say is calling.
+
+    Raises: MissingCredentials, InvalidApiKey, and BadRequest for credentials that are malformed or
+    contradict each other.
+    """
+    key = api_key_in(headers)
+    if key is not None:
+        return await authenticate(key)
+    if trust_identity_headers:
+        return identity_in(headers)
+    raise MissingCredentials
 
 
 def api_key_in(headers: Headers) -> str | None:

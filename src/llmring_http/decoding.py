@@ -14,12 +14,9 @@ from litestar import Request
 from litestar.datastructures.state import State
 from litestar.di import NamedDependency, Provide
 from litestar.openapi.spec import (
-    OpenAPIMediaType,
     Operation,
     Parameter,
     Reference,
-    RequestBody,
-    Schema,
 )
 from msgspec import UNSET, Raw, Struct, UnsetType, ValidationError, convert, json
 from msgspec.structs import FieldInfo, fields
@@ -64,25 +61,6 @@ WORDS: Final = (
 )
 
 
-def json_body(wire: type[Wire]) -> dict[str, Any]:
-    """Return the decorator arguments of a handler with a ``payload: NamedDependency[wire]``."""
-
-    async def payload(
-        request: AnyRequest,
-        caller: NamedDependency[Caller],  # noqa: ARG001  found out first: strangers get 401
-    ) -> Wire:
-        return decode_body(await request.body(), request.headers.get("Content-Type"), wire)
-
-    content = {"application/json": OpenAPIMediaType(schema=Schema(**_schema(wire)))}
-
-    @dataclass
-    class WithBody(Operation):
-        def __post_init__(self) -> None:
-            self.request_body = RequestBody(content=content, required=True)
-
-    return {"dependencies": {"payload": Provide(payload)}, "operation_class": WithBody}
-
-
 def query_parameters(wire: type[Wire]) -> dict[str, Any]:
     """Return the decorator arguments of a handler with a ``params: NamedDependency[wire]``."""
 
@@ -92,7 +70,7 @@ def query_parameters(wire: type[Wire]) -> dict[str, Any]:
     ) -> Wire:
         return decode_query(request.query_params.multi_items(), wire)
 
-    properties = _schema(wire)["properties"]
+    properties = schema_of(wire)["properties"]
     parameters: list[Parameter | Reference] = [
         Parameter(name=name, param_in="query", required=False, schema=schema)
         for name, schema in properties.items()
@@ -239,7 +217,7 @@ def _echo(value: object) -> str | int | float | bool | UnsetType | None:
     return value if isinstance(value, str) and len(value) <= MAX_ECHO else UNSET
 
 
-def _schema(wire: type[Struct]) -> dict[str, Any]:
+def schema_of(wire: type[Struct]) -> dict[str, Any]:
     """Return the JSON schema of ``wire`` itself; wire Structs refer to no others."""
     (_,), components = json.schema_components([wire], schema_hook=any_json)
     return dict(components[wire.__name__])

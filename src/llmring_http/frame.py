@@ -7,6 +7,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from llmring_core.ids import NewId
+from llmring_http.requests import limited
 
 OURS = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 # On every answer, whoever asks: a cache must not hand one origin's answer to another's page.
@@ -21,7 +22,7 @@ NOT_STORED = (b"cache-control", b"no-store")
 NO_CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 
-def framed(app: ASGIApp, new_id: NewId) -> ASGIApp:
+def framed(app: ASGIApp, new_id: NewId, max_body_bytes: int) -> ASGIApp:
     """Give every request an id and every answer its headers, and answer HEAD wherever GET is."""
 
     async def frame(scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +44,7 @@ def framed(app: ASGIApp, new_id: NewId) -> ASGIApp:
                 message["body"] = b""
             await send(message)
 
-        await app(inner, receive, send_framed)
+        await app(inner, limited(receive, scope["headers"], max_body_bytes), send_framed)
 
     return frame
 

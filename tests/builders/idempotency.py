@@ -6,10 +6,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from llmring_core.idempotency import Answer, Attempt
-from tests.builders.kernel import NOON
+from tests.builders.kernel import NOON, P1
 
 ATTEMPT = Attempt(scope="usage.log", key="Schlüssel/7 \U0001f600", fingerprint="0f" * 32)
-ANSWER = Answer(attempt=ATTEMPT, body='{"id":"é\\u2028"}', expires_at=NOON + timedelta(hours=24))
+ANSWER = Answer(
+    project=P1,
+    attempt=ATTEMPT,
+    body='{"id":"é\\u2028"}',
+    expires_at=NOON + timedelta(hours=24),
+)
 
 
 def attempt(**changes: Any) -> Attempt:

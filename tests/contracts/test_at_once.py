@@ -7,6 +7,7 @@ from decimal import Decimal
 from llmring_adapters.accounts.cached import cached_keys, stored_keys
 from llmring_adapters.system import random_secret
 from llmring_adapters.transactions.all_work import AllWork
+from llmring_adapters.usage.intake import DirectIntake, in_one_transaction
 from llmring_core.accounts import Authenticate, CreateApiKey, InvalidApiKey, RevokeApiKey
 from llmring_core.idempotency import KeyReused
 from llmring_core.transactions import Begin
@@ -19,7 +20,8 @@ MANY = 50
 
 
 def log_usage(begin: Begin[AllWork]) -> LogUsage:
-    return LogUsage(begin, PriceList(), FakeClock(), ids())
+    intake = DirectIntake(in_one_transaction(begin))
+    return LogUsage(begin, intake, PriceList(), FakeClock(), ids())
 
 
 class TestLogUsage:

@@ -16,7 +16,7 @@ from llmring_core.usage import Sums, days_of
 from tests.builders.accounts import API_KEY, PROJECT
 from tests.builders.idempotency import ANSWER, ATTEMPT
 from tests.builders.kernel import NOON, P1
-from tests.builders.usage import AROUND, EVERYTHING, RECORD, TOKENS, added_up, usage_record
+from tests.builders.usage import AROUND, EVERYTHING, RECORD, TOKENS, usage_record
 
 DAYS = days_of(AROUND, UTC)
 PENNY = Decimal("0.010000000001")
@@ -30,7 +30,7 @@ async def write(work: AllWork) -> None:
     """Touch every store of accounts, idempotency and usage."""
     await work.accounts.add_project(PROJECT)
     await work.accounts.add_key(API_KEY)
-    await work.answers.add(P1, [ANSWER], NOON)
+    await work.answers.add([ANSWER], NOON)
     await work.usage.append([RECORD])
 
 
@@ -42,7 +42,7 @@ async def stored(begin: Begin[AllWork]) -> list[bool]:
             await work.accounts.key_with(API_KEY.digest) is not None,
             await work.answers.find(P1, ATTEMPT, NOON) is not None,
             bool(await work.usage.newest(P1, EVERYTHING, 1)),
-            bool(await work.usage.cells(P1, EVERYTHING, DAYS)),
+            bool((await work.usage.totals(P1, EVERYTHING, DAYS)).by_alias),
         ]
 
 
@@ -88,8 +88,8 @@ class TestTransactions:
         async with begin() as work:
             assert await work.accounts.key_with(API_KEY.digest) == API_KEY
             assert await work.usage.newest(P1, EVERYTHING, 5) == [RECORD]
-            cells = await work.usage.cells(P1, EVERYTHING, DAYS)
-        assert [cell.sums.requests for cell in cells] == [1]
+            totals = await work.usage.totals(P1, EVERYTHING, DAYS)
+        assert [sums.requests for sums in totals.by_alias.values()] == [1]
 
     async def test_a_cancelled_task_takes_everything_back_and_blocks_nobody(
         self, begin: Begin[AllWork]
@@ -152,7 +152,7 @@ class TestTransactions:
 
         await asyncio.gather(*map(log, range(50)))
         async with begin() as work:
-            cells = await work.usage.cells(P1, EVERYTHING, DAYS)
+            totals = await work.usage.totals(P1, EVERYTHING, DAYS)
         each = Sums(
             requests=50,
             input_tokens=50 * TOKENS.input_total,
@@ -160,7 +160,8 @@ class TestTransactions:
             output_tokens=50 * TOKENS.output_total,
             cost_usd=50 * PENNY,
         )
-        assert added_up(cells, lambda cell: cell.model) == {"a": each, "b": each, "c": each}
+        models = {model: sums for (_, model), sums in totals.by_day_and_model.items()}
+        assert models == {"a": each, "b": each, "c": each}
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgres"], indirect=True)

@@ -1,5 +1,6 @@
 """What every UsageLedger promises about totals: they are the sums of the records, always."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,16 +22,16 @@ from llmring_core.usage import (
     Selection,
     Sums,
     Tokens,
+    Totals,
     TotalsOverflow,
     UsageRecord,
     UsageWork,
     days_of,
     sums_of,
+    totals_of,
 )
 from tests.builders.kernel import MICROSECOND, NOON, P1, P2
-from tests.builders.usage import AROUND, EVERYTHING, RECORD, added_up, selection, usage_record
-
-Names = tuple[date, str, str | None, str | None]  # day, model, alias, origin
+from tests.builders.usage import AROUND, EVERYTHING, RECORD, selection, usage_record
 
 QUARTER = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
@@ -93,23 +94,19 @@ _projects = count(1)
 
 async def read(
     begin: Begin[UsageWork], wanted: Selection, zone: ZoneInfo, project: ProjectId = P1
-) -> dict[Names, Sums]:
-    """Return the sums by day, model, alias and origin."""
+) -> Totals:
     async with begin() as work:
-        cells = await work.usage.cells(project, wanted, days_of(wanted.period, zone))
-    return added_up(cells, lambda cell: (cell.day, cell.model, cell.alias, cell.origin))
+        return await work.usage.totals(project, wanted, days_of(wanted.period, zone))
 
 
 async def total(begin: Begin[UsageWork], period: Period = AROUND) -> Sums:
     """Return the only sum there is."""
     found = await read(begin, Selection(period=period), ZoneInfo("UTC"))
-    assert len(found) == 1
-    return next(iter(found.values()))
+    (sums,) = found.by_day_and_model.values()
+    return sums
 
 
-def brute_force(
-    records: Sequence[UsageRecord], wanted: Selection, zone: ZoneInfo
-) -> dict[Names, Sums]:
+def brute_force(records: Sequence[UsageRecord], wanted: Selection, zone: ZoneInfo) -> Totals:
     """Return what ``read`` must, from the records and the zone alone."""
     chosen = [
         record
@@ -119,7 +116,7 @@ def brute_force(
         and wanted.alias in (None, record.alias)
         and wanted.origin in (None, record.origin)
     ]
-    cells = [
+    return totals_of(
         Cell(
             day=record.at.astimezone(zone).date(),
             model=record.model,
@@ -128,8 +125,7 @@ def brute_force(
             sums=sums_of(record),
         )
         for record in chosen
-    ]
-    return added_up(cells, lambda cell: (cell.day, cell.model, cell.alias, cell.origin))
+    )
 
 
 class TestTotals:
@@ -181,19 +177,22 @@ class TestTotals:
         async with begin() as work:
             await work.usage.append(appended)
         days = await read(begin, selection(before - HOUR, before + 2 * HOUR), zone)
-        assert [key[0] for key in sorted(days)] == [date(2011, 12, 29), date(2011, 12, 31)]
+        dates = sorted(day for day, _ in days.by_day_and_model)
+        assert dates == [date(2011, 12, 29), date(2011, 12, 31)]
 
     async def test_leave_other_projects_out(self, begin: Begin[UsageWork]) -> None:
         async with begin() as work:
             await work.usage.append([usage_record(project=P2), usage_record(project=P2, at=NOON)])
-        assert await read(begin, EVERYTHING, ZoneInfo("UTC")) == {}
+        assert await read(begin, EVERYTHING, ZoneInfo("UTC")) == totals_of([])
 
     async def test_tell_apart_names_that_look_alike(self, begin: Begin[UsageWork]) -> None:
         pairs = [("ab", "c"), ("a", "bc"), (None, "abc"), ("", "abc"), ("abc", None), ("abc", "")]
         async with begin() as work:
             await work.usage.append([usage_record(alias=a, origin=o) for a, o in pairs])
         found = await read(begin, EVERYTHING, ZoneInfo("UTC"))
-        assert {key[2:]: sums.requests for key, sums in found.items()} == dict.fromkeys(pairs, 1)
+        for index, direction in enumerate((found.by_alias, found.by_origin)):
+            seen = {name: sums.requests for name, sums in direction.items()}
+            assert seen == Counter(pair[index] for pair in pairs)
 
 
 class TestExactness:
@@ -220,12 +219,15 @@ class TestExactness:
         assert (sums.input_tokens, sums.output_tokens) == (2**54 - 2, 2**54 - 2)
         assert sums.cached_input_tokens == 2**54 - 4
 
-    async def test_the_sum_of_full_quarters_may_pass_64_bits(self, begin: Begin[UsageWork]) -> None:
+    async def test_the_sum_of_full_days_may_pass_64_bits(self, begin: Begin[UsageWork]) -> None:
         for number in range(3):
-            at = NOON + number * QUARTER
+            at = NOON + timedelta(days=number)
             async with begin() as work:
                 await work.usage.append([usage_record(at=at, tokens=FULL) for _ in range(1000)])
-        assert (await total(begin)).input_tokens == 3000 * MAX_COUNT > MAX_TOTAL
+        days = selection(NOON - HOUR, NOON + timedelta(days=3))
+        found = await read(begin, days, ZoneInfo("UTC"))
+        (alias,) = found.by_alias.values()
+        assert alias.input_tokens == 3000 * MAX_COUNT > MAX_TOTAL
 
     async def test_records_of_part_of_a_quarter_may_pass_64_bits(
         self, begin: Begin[UsageWork]
@@ -235,7 +237,8 @@ class TestExactness:
                 batch = [usage_record(model=model, tokens=FULL) for _ in range(600)]
                 await work.usage.append(batch)
         found = await read(begin, selection(NOON, NOON + MICROSECOND), ZoneInfo("UTC"))
-        assert [sums.input_tokens for sums in found.values()] == [600 * MAX_COUNT] * 2
+        sums = found.by_day_and_model.values()
+        assert [one.input_tokens for one in sums] == [600 * MAX_COUNT] * 2
 
     async def test_a_correction_counts_as_no_request_and_lowers_the_cost(
         self, begin: Begin[UsageWork]
@@ -265,7 +268,7 @@ class TestExactness:
 class TestOverflow:
     @pytest.mark.parametrize("member", ["input_uncached", "output_reasoning"])
     @pytest.mark.parametrize("blocks", [[BLOCKS], [BLOCKS - 1, 1]], ids=["at once", "by and by"])
-    async def test_a_full_quarter_refuses_more_and_keeps_nothing_of_the_block(
+    async def test_a_full_day_refuses_more_and_keeps_nothing_of_the_block(
         self, begin: Begin[UsageWork], member: str, blocks: list[int]
     ) -> None:
         tokens = Tokens(**{member: MAX_COUNT})
@@ -288,4 +291,4 @@ class TestOverflow:
             await work.usage.append([usage_record(tokens=FULL) for _ in range(BLOCKS - 1)])
             await work.usage.append([usage_record(tokens=FULL, model="another")])
         found = await read(begin, EVERYTHING, ZoneInfo("UTC"))
-        assert {key[1] for key in found} == {RECORD.model, "another"}
+        assert {model for _, model in found.by_day_and_model} == {RECORD.model, "another"}

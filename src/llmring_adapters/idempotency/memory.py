@@ -4,24 +4,26 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from llmring_adapters.journal import JournaledDict
-from llmring_core.idempotency import AlreadyAnswered, Answer, AnswerBook, Attempt
+from llmring_core.idempotency import AlreadyAnswered, Answer, AnswerBook, AnswerName, Attempt
 from llmring_core.ids import ProjectId
-
-Name = tuple[ProjectId, str, str]  # project, scope, key
 
 
 class MemoryAnswerBook(AnswerBook):
-    def __init__(self, answers: JournaledDict[Name, Answer]) -> None:
+    def __init__(self, answers: JournaledDict[AnswerName, Answer]) -> None:
         self._answers = answers
 
-    async def add(self, project: ProjectId, answers: Sequence[Answer], now: datetime) -> None:
+    async def add(self, answers: Sequence[Answer], now: datetime) -> None:
+        taken = [answer.name for answer in answers if self._in_force(answer.name, now)]
+        if taken:
+            raise AlreadyAnswered(taken)
         for answer in answers:
-            if await self.find(project, answer.attempt, now):
-                raise AlreadyAnswered(answer.attempt)
-            self._answers[project, answer.attempt.scope, answer.attempt.key] = answer
+            self._answers[answer.name] = answer
 
     async def find(self, project: ProjectId, attempt: Attempt, now: datetime) -> Answer | None:
-        answer = self._answers.get((project, attempt.scope, attempt.key))
+        return self._in_force((project, attempt.scope, attempt.key), now)
+
+    def _in_force(self, name: AnswerName, now: datetime) -> Answer | None:
+        answer = self._answers.get(name)
         if answer is None or (answer.expires_at is not None and answer.expires_at <= now):
             return None
         return answer

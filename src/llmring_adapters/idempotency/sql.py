@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Column, ColumnElement, String, Table, Text, and_, delete, insert, or_, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, ColumnElement, String, Table, Text, and_, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from llmring_adapters.schema import UtcDateTime, metadata
 from llmring_core.idempotency import AlreadyAnswered, Answer, AnswerBook, Attempt
 from llmring_core.ids import ProjectId
 
-answers = Table(
+first_answers = Table(
     "answers",
     metadata,
     Column("project", String(36), primary_key=True),
@@ -27,37 +27,45 @@ class SqlAnswerBook(AnswerBook):
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def add(self, project: ProjectId, answers: Sequence[Answer], now: datetime) -> None:
-        for answer in answers:
-            await self._add(project, answer, now)
+    async def add(self, answers: Sequence[Answer], now: datetime) -> None:
+        if not answers:
+            return
+        rows = [row_of(answer) for answer in sorted(answers, key=lambda answer: answer.name)]
+        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
+        insert = dialect.insert(first_answers).values(rows)
+        # Replaces what has expired; what is in force is neither changed nor returned. A row that
+        # another transaction is adding is waited for.
+        upsert = insert.on_conflict_do_update(
+            index_elements=first_answers.primary_key,
+            set_={name: insert.excluded[name] for name in ("fingerprint", "body", "expires_at")},
+            where=first_answers.c.expires_at <= now,
+        ).returning(first_answers.c.project, first_answers.c.scope, first_answers.c.key)
+        kept = {tuple(row) for row in await self._connection.execute(upsert)}
+        if len(kept) < len(rows):
+            raise AlreadyAnswered([answer.name for answer in answers if answer.name not in kept])
 
     async def find(self, project: ProjectId, attempt: Attempt, now: datetime) -> Answer | None:
-        in_force = or_(answers.c.expires_at.is_(None), answers.c.expires_at > now)
-        query = select(answers).where(_named(project, attempt), in_force)
+        c = first_answers.c
+        in_force = or_(c.expires_at.is_(None), c.expires_at > now)
+        query = select(first_answers).where(_named(project, attempt), in_force)
         row = (await self._connection.execute(query)).one_or_none()
         if row is None:
             return None
         first = Attempt(scope=row.scope, key=row.key, fingerprint=row.fingerprint)
-        return Answer(attempt=first, body=row.body, expires_at=row.expires_at)
+        return Answer(project=project, attempt=first, body=row.body, expires_at=row.expires_at)
 
-    async def _add(self, project: ProjectId, answer: Answer, now: datetime) -> None:
-        attempt = answer.attempt
-        expired = answers.c.expires_at <= now
-        await self._connection.execute(delete(answers).where(_named(project, attempt), expired))
-        row = {
-            "project": project,
-            "scope": attempt.scope,
-            "key": attempt.key,
-            "fingerprint": attempt.fingerprint,
-            "body": answer.body,
-            "expires_at": answer.expires_at,
-        }
-        try:
-            await self._connection.execute(insert(answers).values(row))
-        except IntegrityError as error:
-            raise AlreadyAnswered(attempt) from error
+
+def row_of(answer: Answer) -> dict[str, object]:
+    return {
+        "project": answer.project,
+        "scope": answer.attempt.scope,
+        "key": answer.attempt.key,
+        "fingerprint": answer.attempt.fingerprint,
+        "body": answer.body,
+        "expires_at": answer.expires_at,
+    }
 
 
 def _named(project: ProjectId, attempt: Attempt) -> ColumnElement[bool]:
-    c = answers.c
+    c = first_answers.c
     return and_(c.project == project, c.scope == attempt.scope, c.key == attempt.key)

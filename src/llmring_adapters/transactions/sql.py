@@ -9,17 +9,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from llmring_adapters.accounts.sql import SqlAccountBook
-from llmring_adapters.database import READ_ONLY
+from llmring_adapters.database import PASSING, READ_ONLY
 from llmring_adapters.idempotency.sql import SqlAnswerBook
 from llmring_adapters.registry.sql import SqlSnapshotBook
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.usage.sql import SqlUsageLedger
 from llmring_core.errors import StoreUnavailable
 from llmring_core.transactions import Begin
-
-# PostgreSQL's classes of errors that pass: connection, read-only standby, rollback to be retried,
-# out of resources, lock not available, operator intervention (also time-outs), system error.
-PASSING = ("08", "25006", "40", "53", "55P03", "57", "58")
 
 
 class SqlWork:

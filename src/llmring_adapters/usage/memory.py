@@ -9,6 +9,7 @@ from llmring_adapters.journal import Journal, JournaledDict
 from llmring_core.ids import ProjectId, UsageId
 from llmring_core.usage import (
     MAX_TOTAL,
+    QUARTERS_A_DAY,
     Cell,
     Day,
     DuplicateUsage,
@@ -16,6 +17,7 @@ from llmring_core.usage import (
     Position,
     Selection,
     Sums,
+    Totals,
     TotalsOverflow,
     UsageLedger,
     UsageRecord,
@@ -23,10 +25,11 @@ from llmring_core.usage import (
     quarter_of,
     start_of,
     sums_of,
+    totals_of,
     whole_quarters,
 )
 
-TotalsKey = tuple[int, str, str | None, str | None]  # quarter, model, alias, origin
+TotalsKey = tuple[int, int, str, str | None, str | None]  # span, start, model, alias, origin
 
 
 class MemoryUsage:
@@ -63,49 +66,47 @@ class MemoryUsageLedger(UsageLedger):
         before: Position | None = None,
     ) -> list[UsageRecord]:
         found = self._newest_first(project, selection.period, before)
-        wanted = (r for r in found if _wanted(r.model, r.alias, r.origin, selection))
+        wanted = (record for record in found if _wanted(record, selection))
         return list(islice(wanted, offset, offset + limit))
 
-    async def cells(
+    async def totals(self, project: ProjectId, selection: Selection, days: Sequence[Day]) -> Totals:
+        cells = self._cells(project, selection, days)
+        return totals_of(cell for cell in cells if _wanted(cell, selection))
+
+    def _cells(
         self, project: ProjectId, selection: Selection, days: Sequence[Day]
-    ) -> list[Cell]:
+    ) -> Iterator[Cell]:
         quarters, pieces = whole_quarters(selection.period)
-        cells = [
-            Cell(
-                day=_day_of(start_of(quarter), days),
-                model=model,
-                alias=alias,
-                origin=origin,
-                sums=sums,
-            )
-            for (quarter, model, alias, origin), sums in self._of(project).totals.items()
-            if quarter in quarters and _wanted(model, alias, origin, selection)
-        ]
+        for (span, start, model, alias, origin), sums in self._of(project).totals.items():
+            if span == 1 and start in quarters:
+                day = _day_of(start_of(start), days)
+                yield Cell(day=day, model=model, alias=alias, origin=origin, sums=sums)
         for piece in pieces:
-            cells += [
-                Cell(
+            for record in self._newest_first(project, piece, None):
+                yield Cell(
                     day=_day_of(record.at, days),
                     model=record.model,
                     alias=record.alias,
                     origin=record.origin,
                     sums=sums_of(record),
                 )
-                for record in self._newest_first(project, piece, None)
-                if _wanted(record.model, record.alias, record.origin, selection)
-            ]
-        return cells
 
     def _append(self, record: UsageRecord) -> None:
         mine = self._of(record.project)
-        key = (quarter_of(record.at), record.model, record.alias, record.origin)
-        total = add((mine.totals.get(key, Sums()), sums_of(record)))
-        if max(total.input_tokens, total.output_tokens) > MAX_TOTAL:
+        quarter, more = quarter_of(record.at), sums_of(record)
+        totals: dict[TotalsKey, Sums] = {}
+        for span in (1, QUARTERS_A_DAY):
+            start = quarter - quarter % span
+            key = (span, start, record.model, record.alias, record.origin)
+            totals[key] = add((mine.totals.get(key, Sums()), more))
+        if any(max(sums.input_tokens, sums.output_tokens) > MAX_TOTAL for sums in totals.values()):
             raise TotalsOverflow
         entry = (record.at, record.id)
         insort(mine.order, entry)
         self._journal.append(lambda: mine.order.pop(bisect_left(mine.order, entry)))
         self._records[record.id] = record
-        mine.totals[key] = total
+        for key, sums in totals.items():
+            mine.totals[key] = sums
 
     def _of(self, project: ProjectId) -> MemoryUsage:
         if project not in self._projects:
@@ -123,9 +124,12 @@ class MemoryUsageLedger(UsageLedger):
         return (self._records[order[index][1]] for index in range(last - 1, first - 1, -1))
 
 
-def _wanted(model: str, alias: str | None, origin: str | None, selection: Selection) -> bool:
-    pairs = ((selection.model, model), (selection.alias, alias), (selection.origin, origin))
-    return all(wanted is None or wanted == value for wanted, value in pairs)
+def _wanted(found: UsageRecord | Cell, selection: Selection) -> bool:
+    return (
+        selection.model in (None, found.model)
+        and selection.alias in (None, found.alias)
+        and selection.origin in (None, found.origin)
+    )
 
 
 def _day_of(at: datetime, days: Sequence[Day]) -> date:

@@ -6,15 +6,16 @@ from sqlalchemy import and_, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from llmring_adapters.usage.reading import read_totals
 from llmring_adapters.usage.tables import record_of, row_of, usage_records
-from llmring_adapters.usage.totals import add_to_totals, read_cells
+from llmring_adapters.usage.totals import add_to_totals
 from llmring_core.ids import ProjectId
 from llmring_core.usage import (
-    Cell,
     Day,
     DuplicateUsage,
     Position,
     Selection,
+    Totals,
     UsageLedger,
     UsageRecord,
 )
@@ -60,10 +61,8 @@ class SqlUsageLedger(UsageLedger):
             query = query.where(or_(c.at < before.at, later))
         return [record_of(row) for row in await self._connection.execute(query)]
 
-    async def cells(
-        self, project: ProjectId, selection: Selection, days: Sequence[Day]
-    ) -> list[Cell]:
-        return await read_cells(self._connection, project, selection, days)
+    async def totals(self, project: ProjectId, selection: Selection, days: Sequence[Day]) -> Totals:
+        return await read_totals(self._connection, project, selection, days)
 
 
 def _is_taken(error: IntegrityError) -> bool:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from msgspec import convert, json
-from msgspec.structs import asdict
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -12,6 +11,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Row,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -60,7 +60,8 @@ usage_totals = Table(
     "usage_totals",
     metadata,
     Column("project", String(36), primary_key=True),
-    Column("quarter", Integer, primary_key=True),  # quarters of an hour since 1970, UTC
+    Column("span", SmallInteger, primary_key=True),  # quarters of an hour: 1, or 96 for a day
+    Column("start", Integer, primary_key=True),  # quarters of an hour since 1970, UTC
     Column("cell", LargeBinary(16), primary_key=True),  # of model, alias and origin: see totals.py
     Column("model", String(255), nullable=False),
     Column("alias", String(255)),
@@ -84,13 +85,42 @@ COLUMNS = [str(column.name) for column in usage_records.columns]
 
 
 def row_of(record: UsageRecord) -> dict[str, Any]:
-    row = asdict(record)
-    del row["tokens"]
-    return row | {
-        **{name: getattr(record.tokens, name) for name in TOKEN_COUNTS},
-        "rates": json.encode(record.rates).decode(),
-        "metadata": json.encode(record.metadata).decode(),
-    }
+    return dict(zip(COLUMNS, values_of(record), strict=True))
+
+
+def values_of(record: UsageRecord) -> tuple[Any, ...]:
+    """Return a row in the order of the table's columns."""
+    tokens = record.tokens
+    return (
+        record.id,
+        record.project,
+        record.at,
+        record.kind,
+        record.attempt_status,
+        record.provider,
+        record.model,
+        record.alias,
+        record.profile,
+        record.origin,
+        record.id_at_origin,
+        tokens.input_uncached,
+        tokens.input_cache_read,
+        tokens.input_cache_write_5m,
+        tokens.input_cache_write_1h,
+        tokens.output,
+        tokens.output_reasoning,
+        record.usage_source,
+        record.cost_usd,
+        record.cost_status,
+        record.registry_cost_usd,
+        record.registry_version,
+        record.registry_digest,
+        json.encode(record.rates).decode(),
+        record.latency_ms,
+        json.encode(record.metadata).decode() if record.metadata else "{}",
+        record.client_log_id,
+        record.request_id,
+    )
 
 
 def record_of(row: Row[Any]) -> UsageRecord:

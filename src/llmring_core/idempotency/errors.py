@@ -1,9 +1,10 @@
 """Everything that can go wrong in the idempotency context."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from llmring_core.errors import Conflict, Invalid
-from llmring_core.idempotency.model import Attempt
+from llmring_core.idempotency.model import AnswerName, Attempt
 
 
 class KeyReused(Invalid):
@@ -21,6 +22,7 @@ class AlreadyAnswered(Conflict):
 
     code: ClassVar[str] = "idempotency.already-answered"
 
-    def __init__(self, attempt: Attempt) -> None:
-        super().__init__(f"a request with key {attempt.key!r} is under way; repeat it in a moment")
-        self.attempt = attempt
+    def __init__(self, names: Collection[AnswerName]) -> None:
+        keys = ", ".join(sorted(repr(key) for _, _, key in names))
+        super().__init__(f"a request with key {keys} is under way; repeat it in a moment")
+        self.names = names

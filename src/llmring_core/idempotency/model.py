@@ -5,9 +5,13 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from llmring_core.ids import ProjectId
+
 KEY_LIFETIME = timedelta(hours=24)  # of an Idempotency-Key; afterwards it may be used anew
 
 Value = TypeVar("Value")
+
+AnswerName = tuple[ProjectId, str, str]  # project, scope, key
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
@@ -19,11 +23,16 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What the first try was answered."""
+    """What a project's first try was answered."""
 
+    project: ProjectId
     attempt: Attempt
     body: str  # JSON
     expires_at: datetime | None  # UTC; None: kept as long as the record it belongs to
+
+    @property
+    def name(self) -> AnswerName:
+        return self.project, self.attempt.scope, self.attempt.key
 
 
 class Outcome(Struct, Generic[Value], frozen=True, kw_only=True):

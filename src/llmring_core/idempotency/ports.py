@@ -9,12 +9,12 @@ from llmring_core.ids import ProjectId
 
 
 class AnswerBook(Protocol):
-    """A project's first answers. Adding one is the lock: it belongs in the effect's transaction."""
+    """First answers. Adding one is the lock: it belongs in the transaction of the effect."""
 
-    async def add(self, project: ProjectId, answers: Sequence[Answer], now: datetime) -> None:
-        """Keep ``answers``, in place of expired ones.
+    async def add(self, answers: Sequence[Answer], now: datetime) -> None:
+        """Keep ``answers``, no two of one name, in place of expired ones.
 
-        Raises AlreadyAnswered when the project has one in force for a scope and key.
+        Raises AlreadyAnswered, naming those whose project has one in force already.
         """
 
     async def find(self, project: ProjectId, attempt: Attempt, now: datetime) -> Answer | None:

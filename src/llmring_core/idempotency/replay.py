@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from msgspec import Struct, json
 
-from llmring_core.idempotency.errors import KeyReused
+from llmring_core.idempotency.errors import AlreadyAnswered, KeyReused
 from llmring_core.idempotency.model import Attempt
 from llmring_core.idempotency.ports import AnswerBook
 from llmring_core.ids import ProjectId
@@ -19,10 +19,11 @@ def fingerprint_of(command: Struct) -> str:
 
 async def first_answer(
     book: AnswerBook, project: ProjectId, attempts: Sequence[Attempt], now: datetime
-) -> str | None:
-    """Return the body the first of ``attempts`` that was made before got, or None.
+) -> str:
+    """Return the body that the first of ``attempts`` made before got.
 
-    Raises: KeyReused when it was a different request then.
+    Raises: KeyReused when it was a different request then, AlreadyAnswered when the answer in
+    force has just expired.
     """
     for attempt in attempts:
         answer = await book.find(project, attempt, now)
@@ -31,4 +32,4 @@ async def first_answer(
         if answer.attempt.fingerprint != attempt.fingerprint:
             raise KeyReused(attempt)
         return answer.body
-    return None
+    raise AlreadyAnswered([(project, attempt.scope, attempt.key) for attempt in attempts])

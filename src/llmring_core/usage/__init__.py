@@ -1,13 +1,13 @@
 """Usage: what was called, by whom, at what cost."""
 
-from llmring_core.usage.aggregation import DaySums, Summary, add, summarise, sums_of
+from llmring_core.usage.aggregation import DaySums, Summary, add, summarise, sums_of, totals_of
 from llmring_core.usage.commands import (
     DEFAULT_PROFILE,
     Selection,
     SummaryRequest,
     UsageToLog,
 )
-from llmring_core.usage.errors import DuplicateUsage, TotalsOverflow
+from llmring_core.usage.errors import DuplicateUsage, Overloaded, TotalsOverflow
 from llmring_core.usage.model import (
     MAX_COUNT,
     MAX_TOTAL,
@@ -17,19 +17,22 @@ from llmring_core.usage.model import (
     RateLine,
     Sums,
     Tokens,
+    Totals,
     UsageRecord,
 )
 from llmring_core.usage.periods import (
+    QUARTERS_A_DAY,
     Day,
     Period,
     days_of,
     period_of,
     quarter_of,
     start_of,
+    whole_days,
     whole_quarters,
     zone_named,
 )
-from llmring_core.usage.ports import Position, UsageLedger, UsageWork
+from llmring_core.usage.ports import Entry, Position, UsageIntake, UsageLedger, UsageWork
 from llmring_core.usage.pricing import cost_usd, rate_lines
 from llmring_core.usage.use_cases import ListUsage, LogUsage, SummariseUsage
 
@@ -37,14 +40,17 @@ __all__ = [
     "DEFAULT_PROFILE",
     "MAX_COUNT",
     "MAX_TOTAL",
+    "QUARTERS_A_DAY",
     "Cell",
     "Day",
     "DaySums",
     "DuplicateUsage",
+    "Entry",
     "JsonObject",
     "ListUsage",
     "LogUsage",
     "Logged",
+    "Overloaded",
     "Period",
     "Position",
     "RateLine",
@@ -54,7 +60,9 @@ __all__ = [
     "SummaryRequest",
     "Sums",
     "Tokens",
+    "Totals",
     "TotalsOverflow",
+    "UsageIntake",
     "UsageLedger",
     "UsageRecord",
     "UsageToLog",
@@ -68,6 +76,8 @@ __all__ = [
     "start_of",
     "summarise",
     "sums_of",
+    "totals_of",
+    "whole_days",
     "whole_quarters",
     "zone_named",
 ]

@@ -1,17 +1,14 @@
 """Rule: one set of cells, added up in every direction, so that every direction agrees."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal, localcontext
-from typing import TypeVar
 
 from msgspec import Struct
 
 from llmring_core.money import EXACT
-from llmring_core.usage.model import Cell, Sums, UsageRecord
+from llmring_core.usage.model import Cell, Sums, Totals, UsageRecord
 from llmring_core.usage.periods import first_of_month, first_of_week
-
-Key = TypeVar("Key", str, str | None)
 
 FIRST_DAY: dict[str, Callable[[date], date]] = {
     "day": lambda day: day,
@@ -39,15 +36,34 @@ class Summary(Struct, frozen=True, kw_only=True):
     by_origin: dict[str | None, Sums]
 
 
-def summarise(cells: Sequence[Cell], group_by: str) -> Summary:
-    """Add ``cells`` up by day, by ``group_by`` (day, week, month), model, alias and origin."""
+def totals_of(cells: Iterable[Cell]) -> Totals:
+    """Add ``cells`` up by day and model, by alias and by origin."""
+    by_day_and_model: dict[tuple[date, str], list[Sums]] = {}
+    by_alias: dict[str | None, list[Sums]] = {}
+    by_origin: dict[str | None, list[Sums]] = {}
+    for cell in cells:
+        by_day_and_model.setdefault((cell.day, cell.model), []).append(cell.sums)
+        by_alias.setdefault(cell.alias, []).append(cell.sums)
+        by_origin.setdefault(cell.origin, []).append(cell.sums)
+    return Totals(
+        by_day_and_model={key: add(parts) for key, parts in by_day_and_model.items()},
+        by_alias={name: add(parts) for name, parts in by_alias.items()},
+        by_origin={name: add(parts) for name, parts in by_origin.items()},
+    )
+
+
+def summarise(totals: Totals, group_by: str) -> Summary:
+    """Say ``totals`` by day, by ``group_by`` (day, week, month), model, alias and origin."""
+    by_model: dict[str, list[Sums]] = {}
+    for (_, model), sums in totals.by_day_and_model.items():
+        by_model.setdefault(model, []).append(sums)
     return Summary(
-        total=add(cell.sums for cell in cells),
-        by_day=_by_period(cells, FIRST_DAY["day"]),
-        by_period=_by_period(cells, FIRST_DAY[group_by]),
-        by_model=_grouped(cells, lambda cell: cell.model),
-        by_alias=_grouped(cells, lambda cell: cell.alias),
-        by_origin=_grouped(cells, lambda cell: cell.origin),
+        total=add(totals.by_day_and_model.values()),
+        by_day=_by_period(totals, FIRST_DAY["day"]),
+        by_period=_by_period(totals, FIRST_DAY[group_by]),
+        by_model={model: add(by_model[model]) for model in sorted(by_model)},
+        by_alias=_sorted(totals.by_alias),
+        by_origin=_sorted(totals.by_origin),
     )
 
 
@@ -85,28 +101,22 @@ def add(parts: Iterable[Sums]) -> Sums:
     )
 
 
-def _grouped(cells: Sequence[Cell], key: Callable[[Cell], Key]) -> dict[Key, Sums]:
-    groups: dict[Key, list[Sums]] = {}
-    for cell in cells:
-        groups.setdefault(key(cell), []).append(cell.sums)
-    return {name: add(groups[name]) for name in sorted(groups, key=_by_name)}
-
-
-def _by_name(name: str | None) -> tuple[bool, str]:
-    return name is None, name or ""
-
-
-def _by_period(cells: Sequence[Cell], first_day: Callable[[date], date]) -> list[DaySums]:
-    periods: dict[date, list[Cell]] = {}
-    for cell in cells:
-        periods.setdefault(first_day(cell.day), []).append(cell)
+def _by_period(totals: Totals, first_day: Callable[[date], date]) -> list[DaySums]:
+    periods: dict[date, dict[str, list[Sums]]] = {}
+    for (day, model), sums in totals.by_day_and_model.items():
+        periods.setdefault(first_day(day), {}).setdefault(model, []).append(sums)
     return [
-        DaySums(first_day=day, sums=add(cell.sums for cell in inside), top_model=_top(inside))
-        for day, inside in sorted(periods.items(), reverse=True)
+        _day_sums(day, {model: add(parts) for model, parts in models.items()})
+        for day, models in sorted(periods.items(), reverse=True)
     ]
 
 
-def _top(cells: Sequence[Cell]) -> str:
-    """Return the model with the most requests; of equals the first by name."""
-    models = _grouped(cells, lambda cell: cell.model)
-    return min(models, key=lambda model: (-models[model].requests, model))
+def _day_sums(day: date, models: dict[str, Sums]) -> DaySums:
+    """Of models with equally many requests the first by name is on top."""
+    top = min(models, key=lambda model: (-models[model].requests, model))
+    return DaySums(first_day=day, sums=add(models.values()), top_model=top)
+
+
+def _sorted(named: dict[str | None, Sums]) -> dict[str | None, Sums]:
+    """Return the same by name, None last."""
+    return dict(sorted(named.items(), key=lambda item: (item[0] is None, item[0] or "")))

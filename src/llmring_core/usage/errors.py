@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from llmring_core.errors import Conflict, Invalid
+from llmring_core.errors import Conflict, Invalid, Unavailable
 from llmring_core.ids import UsageId
 
 
@@ -16,10 +16,19 @@ class DuplicateUsage(Conflict):
         self.id = id
 
 
+class Overloaded(Unavailable):
+    """More calls are waiting to be stored than the server will hold."""
+
+    code: ClassVar[str] = "usage.overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("too many calls are waiting to be stored; try again shortly")
+
+
 class TotalsOverflow(Invalid):
-    """The call's tokens would carry a quarter hour's total past 2^63 - 1."""
+    """The call's tokens would carry a day's total past 2^63 - 1."""
 
     code: ClassVar[str] = "usage.totals-overflow"
 
     def __init__(self) -> None:
-        super().__init__("the tokens of this quarter of an hour would exceed 2^63 - 1")
+        super().__init__("the tokens of this day would exceed 2^63 - 1")

@@ -97,6 +97,14 @@ class Sums(Struct, frozen=True, kw_only=True):
     unpriced: int = 0  # calls
 
 
+class Totals(Struct, frozen=True, kw_only=True):
+    """The same calls, added up in three directions. None collects what has no name."""
+
+    by_day_and_model: dict[tuple[date, str], Sums]  # days in the asker's time zone
+    by_alias: dict[str | None, Sums]
+    by_origin: dict[str | None, Sums]
+
+
 class Cell(Struct, frozen=True, kw_only=True):
     """The totals of one day, model, alias and origin."""
 

@@ -3,6 +3,7 @@
 Inside, every period is half-open, ``start <= at < end``, in UTC.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,6 +12,7 @@ from msgspec import Struct
 from llmring_core.errors import InvalidField
 
 QUARTER = timedelta(minutes=15)  # every zone in use begins its days on one
+QUARTERS_A_DAY = 96
 DEFAULT_DAYS = 30
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEARS = range(1970, 2200)
@@ -86,6 +88,22 @@ def whole_quarters(period: Period) -> tuple[range, list[Period]]:
         tail = Period(start=start_of(last), end=period.end)
         pieces = [head, tail]
     return range(first, last), [piece for piece in pieces if piece.start < piece.end]
+
+
+def whole_days(quarters: range, days: Sequence[Day]) -> tuple[list[range], list[range]]:
+    """Split ``quarters`` into runs that are days of UTC and of the zone at once, and the rest."""
+    runs: list[range] = []
+    for day in days:
+        first, end = quarter_of(day.start), quarter_of(day.end)
+        plain = first % QUARTERS_A_DAY == 0 and end - first == QUARTERS_A_DAY
+        if not plain or first < quarters.start or end > quarters.stop:
+            continue
+        if runs and runs[-1].stop == first:
+            first = runs.pop().start
+        runs.append(range(first, end))
+    edges = [quarters.start, *(edge for run in runs for edge in (run.start, run.stop))]
+    gaps = zip(edges[::2], [*edges[1::2], quarters.stop], strict=True)
+    return runs, [range(start, stop) for start, stop in gaps if start < stop]
 
 
 def quarter_of(at: datetime) -> int:

@@ -6,10 +6,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from llmring_core.idempotency import IdempotencyWork
+from llmring_core.idempotency import Answer, IdempotencyWork
 from llmring_core.ids import ProjectId, UsageId
 from llmring_core.usage.commands import Selection
-from llmring_core.usage.model import Cell, UsageRecord
+from llmring_core.usage.model import Totals, UsageRecord
 from llmring_core.usage.periods import Day
 
 
@@ -42,12 +42,28 @@ class UsageLedger(Protocol):
         With ``before`` only those that come after that position in this order.
         """
 
-    async def cells(
-        self, project: ProjectId, selection: Selection, days: Sequence[Day]
-    ) -> list[Cell]:
-        """Return the selected calls' totals by day, model, alias and origin, in no order.
+    async def totals(self, project: ProjectId, selection: Selection, days: Sequence[Day]) -> Totals:
+        """Return the selected calls' totals.
 
         ``days`` cover the selection's period. The effort does not grow with the calls stored.
+        """
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """What one logged call writes, all or nothing."""
+
+    record: UsageRecord
+    answers: tuple[Answer, ...]  # to be the first ones
+
+
+class UsageIntake(Protocol):
+    """The way into the ledger. Entries that come together may be committed together."""
+
+    async def take(self, entry: Entry) -> None:
+        """Write ``entry``, and return once it is committed.
+
+        Whoever stops waiting does not stop the write. Raises AlreadyAnswered, TotalsOverflow,
+        Overloaded, StoreUnavailable; other entries are not affected.
         """
 
 

@@ -1,13 +1,16 @@
 """Rule: what a call costs."""
 
-from decimal import Decimal, localcontext
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import cache
 from typing import Final
 
 from llmring_core.money import EXACT, plain, rounded
 from llmring_core.registry import Prices
 from llmring_core.usage.model import RateLine, Tokens
 
-PER: Final = 1_000_000  # tokens; the registry's prices are US dollars per million
+PER_DECIMALS: Final = 6
+PER: Final = 10**PER_DECIMALS  # tokens; the registry's prices are US dollars per million
 
 
 def rate_lines(tokens: Tokens, prices: Prices) -> tuple[RateLine, ...]:
@@ -38,13 +41,17 @@ def rate_lines(tokens: Tokens, prices: Prices) -> tuple[RateLine, ...]:
     return tuple(_line(unit, quantity, rate) for unit, quantity, rate in priced if quantity)
 
 
-def cost_usd(lines: tuple[RateLine, ...]) -> Decimal:
+def cost_usd(lines: Sequence[RateLine]) -> Decimal:
     """Return the sum of ``lines`` in US dollars, rounded half-even to 12 decimals once."""
-    with localcontext(EXACT):
-        return rounded(sum((Decimal(line.amount) for line in lines), Decimal(0)))
+    total = Decimal(0)
+    for line in lines:
+        total = EXACT.add(total, Decimal(line.amount))
+    return rounded(total)
 
 
 def _line(unit: str, quantity: int, rate: Decimal) -> RateLine:
-    with localcontext(EXACT):
-        amount = quantity * rate / PER
-    return RateLine(unit=unit, quantity=quantity, rate=plain(rate), per=PER, amount=plain(amount))
+    amount = EXACT.scaleb(EXACT.multiply(rate, quantity), -PER_DECIMALS)
+    return RateLine(unit=unit, quantity=quantity, rate=_text(rate), per=PER, amount=plain(amount))
+
+
+_text = cache(plain)  # a snapshot has a few hundred different rates

@@ -13,6 +13,7 @@ from llmring_core.idempotency import (
     AlreadyAnswered,
     Answer,
     Attempt,
+    IdempotencyWork,
     Outcome,
     fingerprint_of,
     first_answer,
@@ -33,7 +34,7 @@ from llmring_core.usage.commands import (
 )
 from llmring_core.usage.model import CostStatus, Logged, UsageRecord
 from llmring_core.usage.periods import days_of
-from llmring_core.usage.ports import Position, UsageWork
+from llmring_core.usage.ports import Entry, Position, UsageIntake, UsageWork
 from llmring_core.usage.pricing import cost_usd, rate_lines
 
 
@@ -41,7 +42,8 @@ from llmring_core.usage.pricing import cost_usd, rate_lines
 class LogUsage:
     """Price one LLM call and append it to the project's ledger, once however often it is sent."""
 
-    begin: Begin[UsageWork]
+    begin: Begin[IdempotencyWork]
+    intake: UsageIntake
     registry: CurrentRegistry
     clock: Clock
     new_id: NewId
@@ -53,39 +55,24 @@ class LogUsage:
         idempotency_key: str | None = None,
         request_id: str | None = None,
     ) -> Outcome[Logged]:
-        """Raises InvalidField, KeyReused, TotalsOverflow, StoreUnavailable.
-
-        A call that would cost more than a million dollars is invalid.
-        """
-        now = self.clock()
-        attempts = _attempts(call, idempotency_key)
-        earlier = await self._earlier(project, attempts, now)
-        if earlier is not None:
-            return earlier
-        record = self._priced(project, call, now, request_id)
+        """Raises KeyReused, TotalsOverflow, Overloaded, StoreUnavailable."""
+        record = self._priced(project, call, self.clock(), request_id)
         logged = Logged(
-            id=record.id, at=now, cost_usd=record.cost_usd, cost_status=record.cost_status
+            id=record.id, at=record.at, cost_usd=record.cost_usd, cost_status=record.cost_status
         )
+        attempts = _attempts(call, idempotency_key)
+        entry = Entry(record=record, answers=_answers(project, attempts, logged))
         try:
-            async with self.begin() as work:
-                await work.answers.add(project, _answers(attempts, logged), now)
-                await work.usage.append([record])
-        except AlreadyAnswered:  # the same request arrived twice at once; the other one won
-            earlier = await self._earlier(project, attempts, now)
-            if earlier is None:
-                raise
-            return earlier
+            await self.intake.take(entry)
+        except AlreadyAnswered:
+            return await self._first_outcome(project, attempts, record.at)
         return Outcome(value=logged, replayed=False)
 
-    async def _earlier(
+    async def _first_outcome(
         self, project: ProjectId, attempts: Sequence[Attempt], now: datetime
-    ) -> Outcome[Logged] | None:
-        if not attempts:
-            return None
+    ) -> Outcome[Logged]:
         async with self.begin() as work:
             body = await first_answer(work.answers, project, attempts, now)
-        if body is None:
-            return None
         return Outcome(value=json.decode(body, type=Logged), replayed=True)
 
     def _priced(
@@ -151,8 +138,8 @@ class SummariseUsage:
     async def __call__(self, project: ProjectId, request: SummaryRequest) -> Summary:
         days = days_of(request.selection.period, request.zone)
         async with self.begin() as work:
-            cells = await work.usage.cells(project, request.selection, days)
-        return summarise(cells, request.group_by)
+            totals = await work.usage.totals(project, request.selection, days)
+        return summarise(totals, request.group_by)
 
 
 def _attempts(call: UsageToLog, idempotency_key: str | None) -> list[Attempt]:
@@ -162,13 +149,13 @@ def _attempts(call: UsageToLog, idempotency_key: str | None) -> list[Attempt]:
     return [Attempt(scope=scope, key=key, fingerprint=fingerprint) for scope, key in named]
 
 
-def _answers(attempts: Sequence[Attempt], logged: Logged) -> list[Answer]:
+def _answers(project: ProjectId, attempts: Sequence[Attempt], logged: Logged) -> tuple[Answer, ...]:
     body = json.encode(logged).decode() if attempts else ""
     lifetimes = {"usage.log": logged.at + KEY_LIFETIME, "usage.client_log_id": None}
-    return [
-        Answer(attempt=attempt, body=body, expires_at=lifetimes[attempt.scope])
+    return tuple(
+        Answer(project=project, attempt=attempt, body=body, expires_at=lifetimes[attempt.scope])
         for attempt in attempts
-    ]
+    )
 
 
 def _status(call: UsageToLog, priced: bool) -> CostStatus:

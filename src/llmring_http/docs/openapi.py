@@ -8,6 +8,7 @@ from msgspec import json
 from llmring_http.decoding import any_json
 from llmring_http.health.routes import Alive, Health, Root
 from llmring_http.problems import Problem
+from llmring_http.usage.ingest import log_operation
 from llmring_http.usage.stats import Stats
 from llmring_http.usage.wire import LogAnswer, LogRow
 
@@ -18,9 +19,11 @@ THEIRS = "application/json"  # the media type of the framework's own errors, whi
 def described(schema: OpenAPI) -> dict[str, Any]:
     """Return the document of everything the application answers."""
     document = schema.to_schema()
+    document["paths"]["/api/v1/log"] = {"post": log_operation()}
+    document["paths"] = dict(sorted(document["paths"].items()))
     _, bodies = json.schema_components(BODIES, schema_hook=any_json)
     for name, body in bodies.items():
-        members = document["components"]["schemas"][name]["properties"]
+        members = document["components"]["schemas"].setdefault(name, body)["properties"]
         for member, ours in body["properties"].items():
             members[member] = members[member] or ours  # empty: a number we write digit by digit
     for operations in document["paths"].values():

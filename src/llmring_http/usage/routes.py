@@ -1,26 +1,21 @@
-"""The usage endpoints."""
+"""The endpoints that read the ledger; ingest.py has the one that writes it."""
 
 from datetime import datetime
 
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
 from llmring_core.accounts import Caller, InvalidApiKey
 from llmring_core.errors import InvalidField, StoreUnavailable
-from llmring_core.idempotency import AlreadyAnswered, KeyReused
-from llmring_core.usage import ListUsage, LogUsage, SummariseUsage, TotalsOverflow
+from llmring_core.usage import ListUsage, SummariseUsage
 from llmring_http.callers import SECURITY, MissingCredentials
-from llmring_http.decoding import json_body, query_parameters
+from llmring_http.decoding import query_parameters
 from llmring_http.problems import BadRequest, Unprocessable, documented
-from llmring_http.requests import RequestIdentity, replayable
 from llmring_http.usage.stats import Stats, StatsQuery
-from llmring_http.usage.wire import ListQuery, LogAnswer, LogBody, LogRow, listed
+from llmring_http.usage.wire import ListQuery, LogRow, listed
 
 READ_ERRORS = documented(
     BadRequest, InvalidApiKey, MissingCredentials, Unprocessable, InvalidField, StoreUnavailable
-)
-LOG_ERRORS = READ_ERRORS | documented(
-    AlreadyAnswered, Unprocessable, InvalidField, KeyReused, TotalsOverflow
 )
 
 
@@ -28,20 +23,6 @@ class UsageController(Controller):
     path = "/api/v1"
     tags = ["usage"]
     security = SECURITY
-
-    @post("/log", status_code=200, responses=LOG_ERRORS, **json_body(LogBody))
-    async def log(
-        self,
-        payload: NamedDependency[LogBody],
-        caller: NamedDependency[Caller],
-        identity: NamedDependency[RequestIdentity],
-        log_usage: NamedDependency[LogUsage],
-    ) -> Response[LogAnswer]:
-        """Log one call; without `cost` the registry's price applies. Answered once committed."""
-        logged = await log_usage(
-            caller.project, payload.command(), identity.key, identity.request_id
-        )
-        return replayable(LogAnswer.of(logged.value), logged.replayed)
 
     @get("/logs", responses=READ_ERRORS, **query_parameters(ListQuery))
     async def logs(

@@ -5,7 +5,14 @@ from decimal import Decimal
 import pytest
 
 from llmring_adapters.transactions.memory import memory_transactions
-from llmring_core.idempotency import Answer, Attempt, KeyReused, fingerprint_of, first_answer
+from llmring_core.idempotency import (
+    AlreadyAnswered,
+    Answer,
+    Attempt,
+    KeyReused,
+    fingerprint_of,
+    first_answer,
+)
 from llmring_core.ids import ProjectId
 from llmring_core.money import usd_from_number, usd_from_text
 from tests.builders.idempotency import ANSWER, ATTEMPT, answer, attempt
@@ -47,17 +54,16 @@ class TestFingerprint:
 
 
 class TestFirstAnswer:
-    async def first(
-        self, *attempts: Attempt, kept: list[Answer], project: ProjectId = P1
-    ) -> str | None:
+    async def first(self, *attempts: Attempt, kept: list[Answer], project: ProjectId = P1) -> str:
         begin = memory_transactions()
         async with begin() as work:
-            await work.answers.add(P1, kept, NOON)
+            await work.answers.add(kept, NOON)
             return await first_answer(work.answers, project, attempts, NOON)
 
-    async def test_of_a_new_request_is_none(self) -> None:
-        assert await self.first(ATTEMPT, kept=[answer(key="another")]) is None
-        assert await self.first(kept=[ANSWER]) is None
+    async def test_of_a_request_whose_answer_has_just_expired_is_to_be_asked_again(self) -> None:
+        with pytest.raises(AlreadyAnswered) as refusal:
+            await self.first(ATTEMPT, kept=[answer(key="another")])
+        assert refusal.value.names == [(P1, ATTEMPT.scope, ATTEMPT.key)]
 
     async def test_of_the_same_request_is_what_it_got(self) -> None:
         assert await self.first(ATTEMPT, kept=[ANSWER]) == ANSWER.body
@@ -72,4 +78,5 @@ class TestFirstAnswer:
         assert refusal.value.attempt == other
 
     async def test_is_nobody_elses(self) -> None:
-        assert await self.first(attempt(fingerprint="another"), kept=[ANSWER], project=P2) is None
+        with pytest.raises(AlreadyAnswered):
+            await self.first(attempt(fingerprint="another"), kept=[ANSWER], project=P2)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -10,59 +10,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from llmring_adapters.registry.live import LiveRegistry
-from llmring_adapters.registry.memory import MemoryRegistrySource, MemorySnapshotBook
+from llmring_adapters.registry.memory import MemorySnapshotBook
 from llmring_core.errors import StoreUnavailable
 from llmring_core.registry import (
-    LoadRegistry,
-    ProviderNotFound,
-    ReadProviderFile,
-    ReadRegistry,
-    ReadRegistryStatus,
-    ReadVersion,
-    RefreshRegistry,
-    RegistryQuery,
     RegistryStatus,
     RegistryWork,
     Snapshot,
-    VersionNotFound,
 )
 from llmring_core.transactions import Begin
-from tests.unit.registry.builders import NOON, PRICE, entry, keeping, published, snapshot
-
-FILES = {
-    "openai": published("openai", 7, gpt=entry()),
-    "anthropic": published("anthropic", 9, claude=entry()),
-    "google": published("google", 5, gemini=entry()),
-}
-BUNDLED = snapshot(*FILES.items(), origin="bundled")
-DEARER = entry(**{f"{PRICE}input": Decimal("0.1")})
-HTML = b"<!DOCTYPE html><title>Sorry</title>"
-
-
-class Server:
-    """One server process: its memory, and the database and registry it is connected to."""
-
-    def __init__(
-        self,
-        book: dict[str, Snapshot],
-        files: dict[str, bytes],
-        bundled: Snapshot = BUNDLED,
-        begin: Begin[RegistryWork] | None = None,
-    ) -> None:
-        self.now = NOON
-        self.begin = begin or keeping(book)
-        self.registry = LiveRegistry(bundled)
-        self.load = LoadRegistry(self.begin, self.registry, bundled)
-        source = MemoryRegistrySource(files)
-        self.refresh = RefreshRegistry(self.begin, self.registry, source, self.clock)
-
-    def clock(self) -> datetime:
-        return self.now
-
-    def input_price(self, provider: str, model: str) -> Decimal | None:
-        quote = self.registry.quote(provider, model)
-        return quote and quote.prices.input
+from tests.unit.registry.builders import NOON, PRICE, entry, published, snapshot
+from tests.unit.registry.servers import BUNDLED, DEARER, FILES, HTML, Server, no_database
 
 
 class TestLoadRegistry:
@@ -239,52 +196,6 @@ class TestRefreshRegistry:
         assert server.input_price("openai", "gpt") == Decimal("0.075")
 
 
-class TestReading:
-    async def test_a_version_reads_the_same_after_it_is_superseded(self) -> None:
-        server = Server({}, FILES | {"openai": published("openai", 8, gpt=DEARER)})
-        await server.load()
-        read_version = ReadVersion(server.begin, server.registry)
-        before = await read_version(BUNDLED.version)
-        await server.refresh()
-        assert await read_version(BUNDLED.version) == before
-        assert (await read_version("2026.11.20")).snapshot.version == "2026.11.20"
-
-    @pytest.mark.parametrize("version", ["2026.08.17", "2026.08.18.2", "7", "..", "a\0b", ""])
-    async def test_a_version_never_published_is_not_found(self, version: str) -> None:
-        server = Server({}, FILES)
-        with pytest.raises(VersionNotFound, match="Registry version not found"):
-            await ReadVersion(server.begin, server.registry)(version)
-        with pytest.raises(VersionNotFound):
-            await ReadRegistry(server.begin, server.registry)(RegistryQuery(version=version))
-
-    async def test_no_database_is_asked_for_what_cannot_be_a_version(self) -> None:
-        server = Server({}, {}, begin=no_database)
-        with pytest.raises(VersionNotFound):
-            await ReadVersion(server.begin, server.registry)("a\0b")
-
-    async def test_a_query_chooses_the_version_and_filters_it(self) -> None:
-        server = Server({}, FILES | {"openai": published("openai", 8, new=entry())})
-        await server.load()
-        await server.refresh()
-        query = RegistryQuery(version=BUNDLED.version, providers=frozenset({"openai"}))
-        selection = await ReadRegistry(server.begin, server.registry)(query)
-        assert list(selection.models) == ["openai:gpt"]
-        assert set(selection.providers) == {"openai", "anthropic", "google"}
-
-    async def test_a_provider_file_holds_its_models_only(self) -> None:
-        server = Server({}, FILES)
-        selection = await ReadProviderFile(server.registry)("google")
-        assert list(selection.models) == ["google:gemini"]
-        with pytest.raises(ProviderNotFound):
-            await ReadProviderFile(server.registry)("Google")
-
-    async def test_the_status_is_that_of_the_last_check(self) -> None:
-        server = Server({}, {})
-        await server.load()
-        checked = await server.refresh()
-        assert await ReadRegistryStatus(server.registry)() == checked
-
-
 def quicker_other(book: dict[str, Snapshot], theirs: Snapshot) -> Begin[RegistryWork]:
     """Return transactions in which another server appends ``theirs`` just before our append."""
 
@@ -298,9 +209,3 @@ def quicker_other(book: dict[str, Snapshot], theirs: Snapshot) -> Begin[Registry
         yield SimpleNamespace(snapshots=Raced(book))
 
     return begin
-
-
-@asynccontextmanager
-async def no_database() -> AsyncIterator[Any]:
-    raise StoreUnavailable("the database does not answer")
-    yield

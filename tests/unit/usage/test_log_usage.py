@@ -7,6 +7,7 @@ import pytest
 
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transactions.memory import memory_transactions
+from llmring_adapters.usage.intake import DirectIntake, in_one_transaction
 from llmring_core.errors import InvalidField
 from llmring_core.idempotency import KEY_LIFETIME, KeyReused
 from llmring_core.transactions import Begin
@@ -43,7 +44,7 @@ def registry() -> PriceList:
 
 @pytest.fixture
 def log(begin: Begin[AllWork], registry: PriceList, clock: FakeClock) -> LogUsage:
-    return LogUsage(begin, registry, clock, ids())
+    return LogUsage(begin, DirectIntake(in_one_transaction(begin)), registry, clock, ids())
 
 
 async def records(begin: Begin[AllWork]) -> list[UsageRecord]:
@@ -270,5 +271,5 @@ class TestAFailure:
             await log(P1, full)
         with pytest.raises(TotalsOverflow):
             await log(P1, full, "key")
-        clock.pass_by(timedelta(minutes=15))
+        clock.pass_by(timedelta(days=1))
         assert not (await log(P1, full, "key")).replayed
