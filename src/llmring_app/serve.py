@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
 from litestar import Litestar
@@ -38,7 +38,11 @@ def application(container: Container) -> ASGIApp:
     async def running(_: Litestar) -> AsyncIterator[None]:
         async with opened(container):
             await container.load_registry()()
-            async with container.registry_client(), kept_fresh(container):
+            async with (
+                aclosing(container.intake()),
+                container.registry_client(),
+                kept_fresh(container),
+            ):
                 yield
 
     return create_app(use_cases(container), options, [running])

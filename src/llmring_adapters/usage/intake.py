@@ -13,6 +13,7 @@ MAX_WAITING = 10_000  # entries; beyond, callers are sent away rather than kept 
 MAX_TOGETHER = 500  # entries in one transaction
 
 Write = Callable[[Sequence[Entry]], Awaitable[None]]  # commits all of them or none
+Close = Callable[[], Awaitable[None]]
 
 
 def in_one_transaction(begin: Begin[UsageWork]) -> Write:
@@ -44,8 +45,9 @@ class GroupCommit(UsageIntake):
     fraction of one, and a lonely call still waits for nobody.
     """
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, close: Close | None = None) -> None:
         self._write = write
+        self._close = close
         self._waiting: deque[tuple[Entry, Future[None]]] = deque()
         self._writing: Task[None] | None = None
 
@@ -58,10 +60,12 @@ class GroupCommit(UsageIntake):
             self._writing = create_task(self._write_all())
         await committed
 
-    async def drained(self) -> None:
-        """Return when everything taken so far is written or refused."""
+    async def aclose(self) -> None:
+        """Write what was taken, or refuse it, and let go of what writes."""
         while self._writing is not None:
             await self._writing
+        if self._close is not None:
+            await self._close()
 
     async def _write_all(self) -> None:
         try:

@@ -50,7 +50,7 @@ def log_route(
     @asgi("/api/v1/log", copy_scope=False)
     async def log(scope: Scope, receive: Receive, send: Send) -> None:
         if cast(HTTPScope, scope)["method"] != "POST":
-            raise MethodNotAllowedException(headers={"Allow": "POST"})
+            raise MethodNotAllowedException(headers={"Allow": "OPTIONS, POST"})
         headers = Headers.from_scope(scope)
         caller = await caller_in(headers, authenticate, trust_identity_headers)
         identity = identity_of(headers, scope)
