@@ -143,14 +143,21 @@ class SummariseUsage:
 
 
 def _attempts(call: UsageToLog, idempotency_key: str | None) -> list[Attempt]:
+    if idempotency_key is None and call.client_log_id is None:
+        return []
+    fingerprint = fingerprint_of(call)
     keys = (("usage.log", idempotency_key), ("usage.client_log_id", call.client_log_id))
-    named = [(scope, key) for scope, key in keys if key is not None]
-    fingerprint = fingerprint_of(call) if named else ""
-    return [Attempt(scope=scope, key=key, fingerprint=fingerprint) for scope, key in named]
+    return [
+        Attempt(scope=scope, key=key, fingerprint=fingerprint)
+        for scope, key in keys
+        if key is not None
+    ]
 
 
 def _answers(project: ProjectId, attempts: Sequence[Attempt], logged: Logged) -> tuple[Answer, ...]:
-    body = json.encode(logged).decode() if attempts else ""
+    if not attempts:
+        return ()
+    body = json.encode(logged).decode()
     lifetimes = {"usage.log": logged.at + KEY_LIFETIME, "usage.client_log_id": None}
     return tuple(
         Answer(project=project, attempt=attempt, body=body, expires_at=lifetimes[attempt.scope])
