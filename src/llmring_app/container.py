@@ -40,7 +40,8 @@ def grouped_intake(settings: Settings, begin: Begin[UsageWork]) -> GroupCommit:
     if settings.is_sqlite:
         return GroupCommit(in_one_transaction(begin))
     connect = partial(connect_postgres, settings.database_url, settings.database_schema)
-    return GroupCommit(PostgresWriter(connect))
+    writer = PostgresWriter(connect)
+    return GroupCommit(writer, close=writer.close)
 
 
 class Container(containers.DeclarativeContainer):
