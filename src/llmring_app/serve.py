@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 
 from litestar import Litestar
@@ -38,11 +38,16 @@ def application(container: Container) -> ASGIApp:
     async def running(_: Litestar) -> AsyncIterator[None]:
         async with opened(container):
             await container.load_registry()()
-            async with (
-                aclosing(container.intake()),
-                container.registry_client(),
-                kept_fresh(container),
-            ):
+            async with container.registry_client(), kept_fresh(container), closing(container):
                 yield
 
     return create_app(use_cases(container), options, [running])
+
+
+@asynccontextmanager
+async def closing(container: Container) -> AsyncIterator[None]:
+    """Commit what was taken, also from callers who are gone, before the database is closed."""
+    try:
+        yield
+    finally:
+        await container.intake().close()
