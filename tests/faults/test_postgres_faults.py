@@ -182,10 +182,11 @@ def test_a_slow_network_is_waited_for_within_the_bound(stage: Stage, tenant: Ten
     stage.between.set("latency", 0.1)
     assert tenant.post(call()).status_code == 200
     stage.between.set("latency", 2.0)
+    began = time.monotonic()
     with ThreadPoolExecutor(10) as threads:
-        began = time.monotonic()
         answers = list(threads.map(lambda _: tenant.post(call()), range(10)))
-    assert time.monotonic() - began < BOUND_S
+        answers += threads.map(tenant.get, READS)
+    assert time.monotonic() - began < 2 * BOUND_S  # writes, then reads
     assert {answer.status_code for answer in answers} <= {200, 503}
     assert_alive(stage.server)
     stage.between.set("pass")
@@ -224,7 +225,7 @@ def test_read_only_as_after_a_failover(stage: Stage, tenant: Tenant) -> None:
 
 def test_a_locked_table_and_with_it_every_connection_taken(stage: Stage, tenant: Tenant) -> None:
     with locked(stage.url, "usage_records"):
-        assert_unavailable(tenant, BOUND_S)
+        assert_unavailable(tenant, BOUND_S, paths=("/api/v1/logs",))
         with ThreadPoolExecutor(50) as threads:
             began = time.monotonic()
             answers = [threads.submit(tenant.get, "/api/v1/logs") for _ in range(45)]
@@ -295,6 +296,5 @@ def test_an_answer_lost_at_any_point_leaves_one_call_after_the_retry(
         assert (first.status_code, second.status_code) in ((200, 200), (503, 200))
         assert len(tenant.logs("origin=cut")) == answers + 1
         statuses.append((first.status_code, "Idempotency-Replayed" in second.headers))
-    assert (503, False) in statuses  # lost before the commit
-    assert (503, True) in statuses  # lost after it
-    assert (200, True) in statuses
+    # Lost before the commit, lost after it, and never lost.
+    assert {(503, False), (503, True), (200, True)} <= set(statuses)
