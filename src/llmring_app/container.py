@@ -32,7 +32,15 @@ from llmring_core.registry import (
     RefreshRegistry,
 )
 from llmring_core.transactions import Begin
-from llmring_core.usage import ListUsage, LogUsage, SummariseUsage, UsageWork
+from llmring_core.usage import (
+    ExportUsage,
+    ListUsage,
+    LogBatch,
+    LogUsage,
+    RepriceUsage,
+    SummariseUsage,
+    UsageWork,
+)
 
 
 def grouped_intake(settings: Settings, begin: Begin[UsageWork]) -> GroupCommit:
@@ -98,7 +106,20 @@ class Container(containers.DeclarativeContainer):
     log_usage = providers.Factory(
         LogUsage, begin=begin, intake=intake, registry=registry, clock=clock, new_id=new_id
     )
+    log_batch = providers.Factory(
+        LogBatch,
+        begin=begin,
+        read=read,
+        intake=intake,
+        registry=registry,
+        clock=clock,
+        new_id=new_id,
+    )
+    reprice_usage = providers.Factory(
+        RepriceUsage, read=read, intake=intake, registry=registry, clock=clock, new_id=new_id
+    )
     list_usage = providers.Factory(ListUsage, begin=read)
+    export_usage = providers.Factory(ExportUsage, begin=read)
     summarise_usage = providers.Factory(SummariseUsage, begin=read)
 
 

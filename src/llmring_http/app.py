@@ -21,6 +21,7 @@ from llmring_http.options import HttpOptions, Lifespan
 from llmring_http.problems import domain_problem, http_problem, unexpected_problem
 from llmring_http.registry.routes import RegistryController
 from llmring_http.usage.ingest import log_route
+from llmring_http.usage.ingest_many import bulk_routes
 from llmring_http.usage.routes import UsageController
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -67,8 +68,11 @@ def create_litestar(
     log = log_route(
         use_cases["authenticate"](), use_cases["log_usage"](), options.trust_identity_headers
     )
+    bulk = bulk_routes(
+        use_cases["authenticate"](), use_cases["log_batch"](), options.trust_identity_headers
+    )
     return Litestar(
-        [*HANDLERS, log],
+        [*HANDLERS, log, *bulk],
         dependencies=dependencies
         | {
             "caller": Provide(caller_provider(options.trust_identity_headers)),

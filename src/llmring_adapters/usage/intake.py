@@ -22,7 +22,7 @@ def in_one_transaction(begin: Begin[UsageWork]) -> Write:
     async def write(entries: Sequence[Entry]) -> None:
         answers = [answer for entry in entries for answer in entry.answers]
         async with begin() as work:
-            await work.answers.add(answers, entries[0].record.at)
+            await work.answers.add(answers, entries[0].taken_at)
             await work.usage.append([entry.record for entry in entries])
 
     return write

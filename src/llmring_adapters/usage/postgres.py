@@ -97,7 +97,7 @@ class PostgresWriter:
                 await connection.execute(WRITE_CALLS, *calls, timeout=WRITE_S)
                 return
             async with connection.transaction():
-                await _write_answers(connection, answers, records[0].at)
+                await _write_answers(connection, answers, entries[0].taken_at)
                 await connection.execute(WRITE_CALLS, *calls, timeout=WRITE_S)
         except UniqueViolationError as error:
             raise DuplicateUsage(records[0].id) from error

@@ -42,6 +42,9 @@ class UsageLedger(Protocol):
         With ``before`` only those that come after that position in this order.
         """
 
+    async def adjustments(self, project: ProjectId, ids: Sequence[UsageId]) -> list[UsageRecord]:
+        """Return the corrections of those of the project's records, oldest first."""
+
     async def totals(self, project: ProjectId, selection: Selection, days: Sequence[Day]) -> Totals:
         """Return the selected calls' totals.
 
@@ -54,6 +57,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     record: UsageRecord
     answers: tuple[Answer, ...]  # to be the first ones
+    taken_at: datetime  # UTC, this server's clock
 
 
 class UsageIntake(Protocol):
