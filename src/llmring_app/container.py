@@ -19,6 +19,7 @@ from llmring_app.settings import Settings
 from llmring_core.accounts import (
     Authenticate,
     CreateApiKey,
+    FindProject,
     ListApiKeys,
     RevokeApiKey,
     RotateApiKey,
@@ -91,6 +92,7 @@ class Container(containers.DeclarativeContainer):
         RotateApiKey, begin=begin, clock=clock, new_id=new_id, new_secret=new_secret
     )
     revoke_api_key = providers.Factory(RevokeApiKey, begin=begin, clock=clock)
+    find_project = providers.Factory(FindProject, begin=read)
     list_api_keys = providers.Factory(ListApiKeys, begin=read)
 
     load_registry = providers.Factory(LoadRegistry, begin=begin, registry=registry, bundled=bundled)

@@ -1,10 +1,10 @@
 """Ways into the ledger: each entry in a transaction of its own, or many in one."""
 
-from asyncio import Future, Task, create_task, get_running_loop
+from asyncio import Future, Task, create_task, gather, get_running_loop
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from llmring_core.errors import Conflict, Invalid
+from llmring_core.errors import Conflict, Invalid, LLMRingError
 from llmring_core.idempotency import AlreadyAnswered, AnswerName
 from llmring_core.transactions import Begin
 from llmring_core.usage import Entry, Overloaded, UsageIntake, UsageWork
@@ -37,6 +37,16 @@ class DirectIntake(UsageIntake):
     async def take(self, entry: Entry) -> None:
         await self._write([entry])
 
+    async def take_all(self, entries: Sequence[Entry]) -> list[LLMRingError | None]:
+        return [await self._refusal(entry) for entry in entries]
+
+    async def _refusal(self, entry: Entry) -> LLMRingError | None:
+        try:
+            await self._write([entry])
+        except LLMRingError as error:
+            return error
+        return None
+
 
 class GroupCommit(UsageIntake):
     """Commits together whatever has arrived while the last commit was under way.
@@ -52,13 +62,23 @@ class GroupCommit(UsageIntake):
         self._writing: Task[None] | None = None
 
     async def take(self, entry: Entry) -> None:
+        await self._taken(entry)
+
+    async def take_all(self, entries: Sequence[Entry]) -> list[LLMRingError | None]:
+        if len(self._waiting) + len(entries) > MAX_WAITING:  # all of them, or none
+            raise Overloaded
+        outcomes = await gather(*map(self._taken, entries), return_exceptions=True)
+        return [_refusal(outcome) for outcome in outcomes]
+
+    def _taken(self, entry: Entry) -> Future[None]:
+        """Let ``entry`` wait for the next commit. Raises Overloaded."""
         if len(self._waiting) >= MAX_WAITING:
             raise Overloaded
         committed: Future[None] = get_running_loop().create_future()
         self._waiting.append((entry, committed))
         if self._writing is None:
             self._writing = create_task(self._write_all())
-        await committed
+        return committed
 
     async def aclose(self) -> None:
         """Write what was taken, or refuse it, and let go of what writes."""
@@ -116,6 +136,13 @@ class GroupCommit(UsageIntake):
 
 def _names(entry: Entry) -> set[AnswerName]:
     return {answer.name for answer in entry.answers}
+
+
+def _refusal(outcome: BaseException | None) -> LLMRingError | None:
+    """Return why an entry was refused. Raises what is a bug."""
+    if outcome is None or isinstance(outcome, LLMRingError):
+        return outcome
+    raise outcome
 
 
 def _refuse(group: Sequence[tuple[Entry, Future[None]]], error: Exception) -> None:

@@ -1,6 +1,5 @@
 """Logging many calls at once."""
 
-from asyncio import gather
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -107,9 +106,7 @@ class LogBatch:
                 pending.append((line, self._entry(project, line, claim, now, request_id)))
             except InvalidField as error:
                 settled.append(Refusal(index=line.index, field=error.field, rule=error.rule))
-        outcomes = await gather(
-            *(self.intake.take(entry) for _, entry in pending), return_exceptions=True
-        )
+        outcomes = await self.intake.take_all([entry for _, entry in pending])
         repeated = []
         for (line, entry), outcome in zip(pending, outcomes, strict=True):
             if isinstance(outcome, AlreadyAnswered):
@@ -180,13 +177,11 @@ async def _first_outcome(
     return Taken(index=line.index, logged=json.decode(body, type=Logged), duplicate=True)
 
 
-def _settled(line: Line, entry: Entry, outcome: BaseException | None) -> Taken | Refusal:
-    """Say what became of a line that was not answered before. Raises what is a bug."""
-    if outcome is None:
+def _settled(line: Line, entry: Entry, refusal: LLMRingError | None) -> Taken | Refusal:
+    """Say what became of a line that was not answered before."""
+    if refusal is None:
         return Taken(index=line.index, logged=logged_of(entry.record), duplicate=False)
-    if isinstance(outcome, LLMRingError):
-        return Refusal(index=line.index, field=None, rule=str(outcome))
-    raise outcome
+    return Refusal(index=line.index, field=None, rule=str(refusal))
 
 
 def _of_claim(line: Line, claim: Attempt | None) -> Attempt | None:

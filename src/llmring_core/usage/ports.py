@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from llmring_core.errors import LLMRingError
 from llmring_core.idempotency import Answer, IdempotencyWork
 from llmring_core.ids import ProjectId, UsageId
 from llmring_core.usage.commands import Selection
@@ -68,6 +69,12 @@ class UsageIntake(Protocol):
 
         Whoever stops waiting does not stop the write. Raises AlreadyAnswered, TotalsOverflow,
         Overloaded, StoreUnavailable; other entries are not affected.
+        """
+
+    async def take_all(self, entries: Sequence[Entry]) -> list[LLMRingError | None]:
+        """Write each of ``entries`` by itself, and return why it was refused, in their order.
+
+        Raises Overloaded when there is no room for all of them.
         """
 
 

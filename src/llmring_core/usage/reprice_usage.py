@@ -1,6 +1,5 @@
 """Repricing a project's calls."""
 
-from asyncio import gather
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -68,14 +67,13 @@ class RepriceUsage:
     async def _appended(self, project: ProjectId, changes: Sequence[Repricing]) -> list[Repricing]:
         """Append the corrections, and return the changes that nobody else made meanwhile."""
         entries = [self._entry(project, change) for change in changes]
-        outcomes = await gather(*map(self.intake.take, entries), return_exceptions=True)
-        appended = []
-        for change, outcome in zip(changes, outcomes, strict=True):
-            if outcome is None:
-                appended.append(change)
-            elif not isinstance(outcome, AlreadyAnswered):
-                raise outcome
-        return appended
+        refusals = await self.intake.take_all(entries)
+        for refusal in refusals:
+            if refusal is not None and not isinstance(refusal, AlreadyAnswered):
+                raise refusal
+        return [
+            change for change, refusal in zip(changes, refusals, strict=True) if refusal is None
+        ]
 
     def _entry(self, project: ProjectId, change: Repricing) -> Entry:
         now = self.clock()
