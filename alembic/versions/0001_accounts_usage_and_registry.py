@@ -85,6 +85,7 @@ def upgrade() -> None:
         sa.Column("metadata", sa.Text(), nullable=False),
         sa.Column("client_log_id", sa.String(length=255), nullable=True),
         sa.Column("request_id", sa.String(length=64), nullable=True),
+        sa.Column("adjusts", sa.String(length=36), nullable=True),
         sa.CheckConstraint(
             "cost_usd <= 1000000000000000000 AND (cost_usd >= 0 OR kind = 'adjustment')",
             name=op.f("ck_usage_records_cost_in_range"),
@@ -92,6 +93,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_records")),
     )
     with op.batch_alter_table("usage_records", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_usage_records_adjusts",
+            ["adjusts"],
+            unique=False,
+            sqlite_where=sa.text("adjusts IS NOT NULL"),
+            postgresql_where=sa.text("adjusts IS NOT NULL"),
+        )
         batch_op.create_index("ix_usage_records_project_at", ["project", "at", "id"], unique=False)
 
     op.create_table(
@@ -154,6 +162,11 @@ def downgrade() -> None:
     op.drop_table("usage_totals")
     with op.batch_alter_table("usage_records", schema=None) as batch_op:
         batch_op.drop_index("ix_usage_records_project_at")
+        batch_op.drop_index(
+            "ix_usage_records_adjusts",
+            sqlite_where=sa.text("adjusts IS NOT NULL"),
+            postgresql_where=sa.text("adjusts IS NOT NULL"),
+        )
 
     op.drop_table("usage_records")
     op.drop_table("registry_snapshots")

@@ -19,6 +19,7 @@ from llmring_app.settings import Settings
 from llmring_core.accounts import (
     Authenticate,
     CreateApiKey,
+    FindProject,
     ListApiKeys,
     RevokeApiKey,
     RotateApiKey,
@@ -32,7 +33,15 @@ from llmring_core.registry import (
     RefreshRegistry,
 )
 from llmring_core.transactions import Begin
-from llmring_core.usage import ListUsage, LogUsage, SummariseUsage, UsageWork
+from llmring_core.usage import (
+    ExportUsage,
+    ListUsage,
+    LogBatch,
+    LogUsage,
+    RepriceUsage,
+    SummariseUsage,
+    UsageWork,
+)
 
 
 def grouped_intake(settings: Settings, begin: Begin[UsageWork]) -> GroupCommit:
@@ -83,6 +92,7 @@ class Container(containers.DeclarativeContainer):
         RotateApiKey, begin=begin, clock=clock, new_id=new_id, new_secret=new_secret
     )
     revoke_api_key = providers.Factory(RevokeApiKey, begin=begin, clock=clock)
+    find_project = providers.Factory(FindProject, begin=read)
     list_api_keys = providers.Factory(ListApiKeys, begin=read)
 
     load_registry = providers.Factory(LoadRegistry, begin=begin, registry=registry, bundled=bundled)
@@ -98,7 +108,20 @@ class Container(containers.DeclarativeContainer):
     log_usage = providers.Factory(
         LogUsage, begin=begin, intake=intake, registry=registry, clock=clock, new_id=new_id
     )
+    log_batch = providers.Factory(
+        LogBatch,
+        begin=begin,
+        read=read,
+        intake=intake,
+        registry=registry,
+        clock=clock,
+        new_id=new_id,
+    )
+    reprice_usage = providers.Factory(
+        RepriceUsage, read=read, intake=intake, registry=registry, clock=clock, new_id=new_id
+    )
     list_usage = providers.Factory(ListUsage, begin=read)
+    export_usage = providers.Factory(ExportUsage, begin=read)
     summarise_usage = providers.Factory(SummariseUsage, begin=read)
 
 

@@ -21,6 +21,7 @@ from llmring_http.options import HttpOptions, Lifespan
 from llmring_http.problems import domain_problem, http_problem, unexpected_problem
 from llmring_http.registry.routes import RegistryController
 from llmring_http.usage.ingest import PATH, log_app, shortened
+from llmring_http.usage.ingest_many import bulk_routes
 from llmring_http.usage.routes import UsageController
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -66,8 +67,11 @@ def create_litestar(
     """Build the application without its frame."""
     dependencies = {name: _provide(build) for name, build in use_cases.items()}
     log = asgi(PATH, copy_scope=False)(_log_app(use_cases, options))
+    bulk = bulk_routes(
+        use_cases["authenticate"](), use_cases["log_batch"](), options.trust_identity_headers
+    )
     return Litestar(
-        [*HANDLERS, log],
+        [*HANDLERS, log, *bulk],
         dependencies=dependencies
         | {
             "caller": Provide(caller_provider(options.trust_identity_headers)),

@@ -103,6 +103,17 @@ def decode_body(body: bytes, content_type: str | None, wire: type[Wire]) -> Wire
         raise _malformed(body, error) from None
 
 
+def decode_part(part: Raw, wire: type[Wire]) -> Wire:
+    """Read one member of a body that was read before. Raises Unprocessable."""
+    decoder: json.Decoder[Wire] = _decoder(wire)
+    try:
+        return decoder.decode(part)
+    except ValidationError as error:
+        raise Unprocessable(_errors_in("body", _json_in(bytes(part)), wire, error)) from None
+    except (ValueError, RecursionError) as error:
+        raise _malformed(bytes(part), error) from None
+
+
 def decode_query(items: Iterable[tuple[str, str]], wire: type[Wire]) -> Wire:
     """Read query parameters; an empty one counts as absent, as historic clients mean it.
 

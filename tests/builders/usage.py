@@ -64,6 +64,7 @@ RECORD = UsageRecord(
     metadata={"ключ": [1, 2.5, None, True, {"big": 2**63, "quote": '"\\', "line": "\u2028"}]},
     client_log_id="Zeile 7/ß",
     request_id="req.1-2_3",
+    adjusts=None,
 )
 
 _numbers = count(1)

@@ -25,7 +25,7 @@ from llmring_core.usage import (
     zone_named,
 )
 from tests.builders.idempotency import answer
-from tests.builders.kernel import P1, P2
+from tests.builders.kernel import NOON, P1, P2
 from tests.builders.usage import EVERYTHING, usage_record
 from tests.contracts.conftest import SCHEMA
 
@@ -64,7 +64,7 @@ def entry(*keys: str, **changes: object) -> Entry:
     """A call with an id of its own, known by ``keys``."""
     record = usage_record(**changes)
     answers = tuple(answer(record.id, project=record.project, key=key) for key in keys)
-    return Entry(record=record, answers=answers)
+    return Entry(record=record, answers=answers, taken_at=NOON)
 
 
 async def stored(begin: Begin[AllWork]) -> list[UsageRecord]:

@@ -11,7 +11,7 @@ from llmring_core.errors import StoreUnavailable
 from llmring_core.idempotency import AlreadyAnswered
 from llmring_core.usage import Entry, Overloaded
 from tests.builders.idempotency import answer
-from tests.builders.kernel import FakeClock
+from tests.builders.kernel import NOON, FakeClock
 from tests.builders.usage import usage_record
 
 
@@ -42,7 +42,8 @@ def store() -> Store:
 
 
 def entry(*keys: str) -> Entry:
-    return Entry(record=usage_record(), answers=tuple(answer(key=key) for key in keys))
+    answers = tuple(answer(key=key) for key in keys)
+    return Entry(record=usage_record(), answers=answers, taken_at=NOON)
 
 
 async def waiting(intake: GroupCommit, *entries: Entry) -> list[asyncio.Task[None]]:

@@ -30,6 +30,8 @@ ROUTES = {
     "get /registry/v/{version}/registry.json",
     "get /registry/{provider}/models.json",
     "post /api/v1/log",
+    "post /api/v1/log/batch",
+    "post /api/v1/logs/import",
     "get /api/v1/logs",
     "get /api/v1/stats",
 }
@@ -124,7 +126,7 @@ def test_queries_are_described(document: dict[str, Any]) -> None:
         return {part["name"] for part in document["paths"][path]["get"]["parameters"]}
 
     shared = {"start_date", "end_date", "tz", "alias", "model", "origin"}
-    assert names("/api/v1/logs") == shared | {"limit", "offset", "cursor"}
+    assert names("/api/v1/logs") == shared | {"limit", "offset", "cursor", "format"}
     assert names("/api/v1/stats") == shared | {"group_by"}
     assert names("/registry") == {"version", "providers", "capabilities"}
 

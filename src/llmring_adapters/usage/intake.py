@@ -1,12 +1,12 @@
 """Ways into the ledger: each entry in a transaction of its own, or many in one."""
 
-from asyncio import Future, Task, create_task, get_running_loop, shield
+from asyncio import Future, Task, create_task, gather, get_running_loop, shield
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import monotonic
 from typing import NamedTuple
 
-from llmring_core.errors import StoreUnavailable, Unavailable
+from llmring_core.errors import LLMRingError, StoreUnavailable, Unavailable
 from llmring_core.idempotency import AlreadyAnswered, AnswerName
 from llmring_core.transactions import Begin
 from llmring_core.usage import Entry, Overloaded, UsageIntake, UsageWork
@@ -25,7 +25,7 @@ def in_one_transaction(begin: Begin[UsageWork]) -> Write:
     async def write(entries: Sequence[Entry]) -> None:
         answers = [answer for entry in entries for answer in entry.answers]
         async with begin() as work:
-            await work.answers.add(answers, entries[0].record.at)
+            await work.answers.add(answers, entries[0].taken_at)
             await work.usage.append([entry.record for entry in entries])
 
     return write
@@ -42,6 +42,16 @@ class DirectIntake(UsageIntake):
 
     async def _writing(self, entry: Entry) -> None:
         await self._write([entry])
+
+    async def take_all(self, entries: Sequence[Entry]) -> list[LLMRingError | None]:
+        return [await self._refusal(entry) for entry in entries]
+
+    async def _refusal(self, entry: Entry) -> LLMRingError | None:
+        try:
+            await self._write([entry])
+        except LLMRingError as error:
+            return error
+        return None
 
 
 class Waiting(NamedTuple):
@@ -74,13 +84,23 @@ class GroupCommit(UsageIntake):
         self._writing: Task[None] | None = None
 
     async def take(self, entry: Entry) -> None:
+        await self._taken(entry)
+
+    async def take_all(self, entries: Sequence[Entry]) -> list[LLMRingError | None]:
+        if len(self._waiting) + len(entries) > self._max_waiting:  # all of them, or none
+            raise Overloaded
+        outcomes = await gather(*map(self._taken, entries), return_exceptions=True)
+        return [_refusal(outcome) for outcome in outcomes]
+
+    def _taken(self, entry: Entry) -> Future[None]:
+        """Let ``entry`` wait for the next commit. Raises Overloaded."""
         if len(self._waiting) >= self._max_waiting:
             raise Overloaded
         committed: Future[None] = get_running_loop().create_future()
         self._waiting.append(Waiting(entry, committed, self._time_s()))
         if self._writing is None:
             self._writing = create_task(self._write_all())
-        await committed
+        return committed
 
     async def close(self) -> None:
         """Return when everything taken is written or refused, and the store is let go of."""
@@ -157,6 +177,13 @@ def _split(group: list[Waiting], names: set[AnswerName]) -> tuple[list[Waiting],
         named = any(answer.name in names for answer in waiting.entry.answers)
         found[not named].append(waiting)
     return found
+
+
+def _refusal(outcome: BaseException | None) -> LLMRingError | None:
+    """Return why an entry was refused. Raises what is a bug."""
+    if outcome is None or isinstance(outcome, LLMRingError):
+        return outcome
+    raise outcome
 
 
 def _refuse(group: Iterable[Waiting], error: Exception) -> None:

@@ -37,6 +37,7 @@ class MemoryUsage:
 
     def __init__(self, journal: Journal) -> None:
         self.order: list[tuple[datetime, UsageId]] = []  # ascending
+        self.adjustments: JournaledDict[UsageId, tuple[UsageId, ...]] = JournaledDict(journal)
         self.totals: JournaledDict[TotalsKey, Sums] = JournaledDict(journal)
 
 
@@ -68,6 +69,11 @@ class MemoryUsageLedger(UsageLedger):
         found = self._newest_first(project, selection.period, before)
         wanted = (record for record in found if _wanted(record, selection))
         return list(islice(wanted, offset, offset + limit))
+
+    async def adjustments(self, project: ProjectId, ids: Sequence[UsageId]) -> list[UsageRecord]:
+        made = self._of(project).adjustments
+        found = [self._records[one] for id in ids for one in made.get(id, ())]
+        return sorted(found, key=lambda record: (record.at, record.id))
 
     async def totals(self, project: ProjectId, selection: Selection, days: Sequence[Day]) -> Totals:
         cells = self._cells(project, selection, days)
@@ -105,6 +111,9 @@ class MemoryUsageLedger(UsageLedger):
         insort(mine.order, entry)
         self._journal.append(lambda: mine.order.pop(bisect_left(mine.order, entry)))
         self._records[record.id] = record
+        if record.adjusts is not None:
+            before = mine.adjustments.get(record.adjusts, ())
+            mine.adjustments[record.adjusts] = (*before, record.id)
         for key, sums in totals.items():
             mine.totals[key] = sums
 

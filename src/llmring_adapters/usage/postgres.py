@@ -100,7 +100,7 @@ class PostgresWriter:
         try:
             connection = await self._connected()
             with cut_off_after(give_up - monotonic(), connection):
-                await _write(connection, answers, calls, records[0].at)
+                await _write(connection, answers, calls, entries[0].taken_at)
         except UniqueViolationError as error:
             raise DuplicateUsage(records[0].id) from error
         except NumericValueOutOfRangeError as error:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from llmring_adapters.usage.reading import read_totals
 from llmring_adapters.usage.tables import record_of, row_of, usage_records
 from llmring_adapters.usage.totals import add_to_totals
-from llmring_core.ids import ProjectId
+from llmring_core.ids import ProjectId, UsageId
 from llmring_core.usage import (
     Day,
     DuplicateUsage,
@@ -59,6 +59,13 @@ class SqlUsageLedger(UsageLedger):
         if before is not None:
             later = and_(c.at == before.at, c.id < before.id)
             query = query.where(or_(c.at < before.at, later))
+        return [record_of(row) for row in await self._connection.execute(query)]
+
+    async def adjustments(self, project: ProjectId, ids: Sequence[UsageId]) -> list[UsageRecord]:
+        c = usage_records.c
+        # Saying that it is not null lets SQLite use the index, which holds no others.
+        mine = and_(c.project == project, c.adjusts.is_not(None), c.adjusts.in_(ids))
+        query = select(usage_records).where(mine).order_by(c.at, c.id)
         return [record_of(row) for row in await self._connection.execute(query)]
 
     async def totals(self, project: ProjectId, selection: Selection, days: Sequence[Day]) -> Totals:

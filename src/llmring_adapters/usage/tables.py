@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from llmring_adapters.schema import Usd, UtcDateTime, metadata
@@ -48,12 +49,19 @@ usage_records = Table(
     Column("metadata", Text, nullable=False),  # JSON object
     Column("client_log_id", String(255)),
     Column("request_id", String(64)),
+    Column("adjusts", String(36)),  # the id of the call that an adjustment corrects
     # A million dollars at most; only a correction may be negative. NaN cannot be an integer.
     CheckConstraint(
         "cost_usd <= 1000000000000000000 AND (cost_usd >= 0 OR kind = 'adjustment')",
         name="cost_in_range",
     ),
     Index("ix_usage_records_project_at", "project", "at", "id"),
+    Index(
+        "ix_usage_records_adjusts",
+        "adjusts",
+        sqlite_where=text("adjusts IS NOT NULL"),
+        postgresql_where=text("adjusts IS NOT NULL"),
+    ),
 )
 
 usage_totals = Table(
@@ -120,6 +128,7 @@ def values_of(record: UsageRecord) -> tuple[Any, ...]:
         json.encode(record.metadata).decode() if record.metadata else "{}",
         record.client_log_id,
         record.request_id,
+        record.adjusts,
     )
 
 

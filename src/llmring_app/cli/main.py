@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from llmring_adapters.migrations import SchemaTooNew
-from llmring_app.cli import config, keys, registry, serve
+from llmring_app.cli import config, keys, registry, serve, usage
 from llmring_app.cli import database as database_group
 from llmring_app.errors import CannotStart
 from llmring_core import __version__
@@ -40,7 +40,7 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser("llmring-server", description="Without a command: serve.")
     parser.add_argument("--version", action="version", version=f"llmring-server {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (serve, database_group, keys, registry, config):
+    for group in (serve, database_group, keys, registry, usage, config):
         group.add(commands)
     return parser
 

@@ -7,12 +7,14 @@ from llmring_core.accounts.errors import (
     DuplicateApiKey,
     DuplicateProject,
     InvalidApiKey,
+    ProjectNotFound,
 )
 from llmring_core.accounts.model import ApiKey, Caller, IssuedKey, Project
 from llmring_core.accounts.ports import AccountBook, AccountsWork, FindApiKey
 from llmring_core.accounts.use_cases import (
     Authenticate,
     CreateApiKey,
+    FindProject,
     ListApiKeys,
     RevokeApiKey,
     RotateApiKey,
@@ -30,10 +32,12 @@ __all__ = [
     "DuplicateApiKey",
     "DuplicateProject",
     "FindApiKey",
+    "FindProject",
     "InvalidApiKey",
     "IssuedKey",
     "ListApiKeys",
     "Project",
+    "ProjectNotFound",
     "RevokeApiKey",
     "RotateApiKey",
     "digest_of",

@@ -42,3 +42,15 @@ class ApiKeyNotFound(NotFound):
     def __init__(self, id: ApiKeyId) -> None:
         super().__init__(f"there is no API key {id}; see `llmring-server keys list`")
         self.id = id
+
+
+class ProjectNotFound(NotFound):
+    """There is no project with this name."""
+
+    code: ClassVar[str] = "accounts.project-not-found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"there is no project {name!r}; `llmring-server keys create --project NAME` makes one"
+        )
+        self.name = name

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 
 from llmring_core.accounts.api_keys import digest_of, kept, key_of
-from llmring_core.accounts.errors import DuplicateApiKey, DuplicateProject, InvalidApiKey
+from llmring_core.accounts.errors import (
+    DuplicateApiKey,
+    DuplicateProject,
+    InvalidApiKey,
+    ProjectNotFound,
+)
 from llmring_core.accounts.model import ApiKey, Caller, IssuedKey, Project
 from llmring_core.accounts.ports import AccountsWork, FindApiKey
 from llmring_core.clock import Clock
@@ -117,3 +122,18 @@ class ListApiKeys:
     async def __call__(self) -> list[tuple[Project, ApiKey]]:
         async with self.begin() as work:
             return await work.accounts.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class FindProject:
+    """Read the project of that name."""
+
+    begin: Begin[AccountsWork]
+
+    async def __call__(self, name: str) -> Project:
+        """Raises ProjectNotFound."""
+        async with self.begin() as work:
+            project = await work.accounts.project_named(name)
+        if project is None:
+            raise ProjectNotFound(name)
+        return project

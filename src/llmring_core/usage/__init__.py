@@ -1,6 +1,14 @@
 """Usage: what was called, by whom, at what cost."""
 
 from llmring_core.usage.aggregation import DaySums, Summary, add, summarise, sums_of, totals_of
+from llmring_core.usage.batches import (
+    Batch,
+    BatchResult,
+    Line,
+    Refusal,
+    Taken,
+    named_by_content,
+)
 from llmring_core.usage.commands import (
     DEFAULT_PROFILE,
     Selection,
@@ -8,6 +16,7 @@ from llmring_core.usage.commands import (
     UsageToLog,
 )
 from llmring_core.usage.errors import DuplicateUsage, Overloaded, TotalsOverflow
+from llmring_core.usage.log_batch import LogBatch
 from llmring_core.usage.model import (
     MAX_COUNT,
     MAX_TOTAL,
@@ -34,31 +43,43 @@ from llmring_core.usage.periods import (
 )
 from llmring_core.usage.ports import Entry, Position, UsageIntake, UsageLedger, UsageWork
 from llmring_core.usage.pricing import cost_usd, rate_lines
-from llmring_core.usage.use_cases import ListUsage, LogUsage, SummariseUsage
+from llmring_core.usage.reprice_usage import RepricedPage, RepriceUsage
+from llmring_core.usage.repricing import Repricing
+from llmring_core.usage.use_cases import ExportUsage, ListUsage, LogUsage, SummariseUsage
 
 __all__ = [
     "DEFAULT_PROFILE",
     "MAX_COUNT",
     "MAX_TOTAL",
     "QUARTERS_A_DAY",
+    "Batch",
+    "BatchResult",
     "Cell",
     "Day",
     "DaySums",
     "DuplicateUsage",
     "Entry",
+    "ExportUsage",
     "JsonObject",
+    "Line",
     "ListUsage",
+    "LogBatch",
     "LogUsage",
     "Logged",
     "Overloaded",
     "Period",
     "Position",
     "RateLine",
+    "Refusal",
+    "RepriceUsage",
+    "RepricedPage",
+    "Repricing",
     "Selection",
     "SummariseUsage",
     "Summary",
     "SummaryRequest",
     "Sums",
+    "Taken",
     "Tokens",
     "Totals",
     "TotalsOverflow",
@@ -70,6 +91,7 @@ __all__ = [
     "add",
     "cost_usd",
     "days_of",
+    "named_by_content",
     "period_of",
     "quarter_of",
     "rate_lines",

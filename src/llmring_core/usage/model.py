@@ -75,6 +75,7 @@ class UsageRecord(Struct, frozen=True, kw_only=True):
     metadata: JsonObject
     client_log_id: str | None
     request_id: str | None
+    adjusts: UsageId | None  # of an adjustment: the call whose cost it corrects
 
 
 class Logged(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from llmring_core.errors import LLMRingError
 from llmring_core.idempotency import Answer, IdempotencyWork
 from llmring_core.ids import ProjectId, UsageId
 from llmring_core.usage.commands import Selection
@@ -42,6 +43,9 @@ class UsageLedger(Protocol):
         With ``before`` only those that come after that position in this order.
         """
 
+    async def adjustments(self, project: ProjectId, ids: Sequence[UsageId]) -> list[UsageRecord]:
+        """Return the corrections of those of the project's records, oldest first."""
+
     async def totals(self, project: ProjectId, selection: Selection, days: Sequence[Day]) -> Totals:
         """Return the selected calls' totals.
 
@@ -54,6 +58,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     record: UsageRecord
     answers: tuple[Answer, ...]  # to be the first ones
+    taken_at: datetime  # UTC, this server's clock
 
 
 class UsageIntake(Protocol):
@@ -64,6 +69,12 @@ class UsageIntake(Protocol):
 
         Whoever stops waiting does not stop the write. Raises AlreadyAnswered, TotalsOverflow,
         Overloaded, StoreUnavailable; other entries are not affected.
+        """
+
+    async def take_all(self, entries: Sequence[Entry]) -> list[LLMRingError | None]:
+        """Write each of ``entries`` by itself, and return why it was refused, in their order.
+
+        Raises Overloaded when there is no room for all of them.
         """
 
 

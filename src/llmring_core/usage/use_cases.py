@@ -1,6 +1,7 @@
 """What the usage context does. Writes first, reads after."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,9 +10,7 @@ from msgspec import json
 from llmring_core.clock import Clock
 from llmring_core.errors import InvalidField
 from llmring_core.idempotency import (
-    KEY_LIFETIME,
     AlreadyAnswered,
-    Answer,
     Attempt,
     IdempotencyWork,
     Outcome,
@@ -19,23 +18,21 @@ from llmring_core.idempotency import (
     first_answer,
 )
 from llmring_core.ids import NewId, ProjectId, UsageId
-from llmring_core.money import MAX_RECORD_USD
-from llmring_core.pages import Page, PageRequest, cursor_of, key_of
+from llmring_core.pages import PAGE_MAX, Page, PageRequest, cursor_of, key_of
 from llmring_core.registry import CurrentRegistry
 from llmring_core.text import check_text
 from llmring_core.transactions import Begin
 from llmring_core.usage.aggregation import Summary, summarise
 from llmring_core.usage.commands import (
-    DEFAULT_PROFILE,
     MAX_TEXT,
     Selection,
     SummaryRequest,
     UsageToLog,
 )
-from llmring_core.usage.model import CostStatus, Logged, UsageRecord
+from llmring_core.usage.model import Logged, UsageRecord
 from llmring_core.usage.periods import days_of
 from llmring_core.usage.ports import Entry, Position, UsageIntake, UsageWork
-from llmring_core.usage.pricing import cost_usd, rate_lines
+from llmring_core.usage.recording import answers_of, attempt_named, logged_of, recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +53,14 @@ class LogUsage:
         request_id: str | None = None,
     ) -> Outcome[Logged]:
         """Raises KeyReused, TotalsOverflow, Overloaded, StoreUnavailable."""
-        record = self._priced(project, call, self.clock(), request_id)
-        logged = Logged(
-            id=record.id, at=record.at, cost_usd=record.cost_usd, cost_status=record.cost_status
-        )
+        now = self.clock()
+        quote = self.registry.quote(call.provider, call.model)
+        id = UsageId(self.new_id())
+        record = recorded(project, call, quote, id=id, at=now, request_id=request_id)
+        logged = logged_of(record)
         attempts = _attempts(call, idempotency_key)
-        entry = Entry(record=record, answers=_answers(project, attempts, logged))
+        answers = answers_of(project, attempts, logged, now)
+        entry = Entry(record=record, answers=answers, taken_at=now)
         try:
             await self.intake.take(entry)
         except AlreadyAnswered:
@@ -74,40 +73,6 @@ class LogUsage:
         async with self.begin() as work:
             body = await first_answer(work.answers, project, attempts, now)
         return Outcome(value=json.decode(body, type=Logged), replayed=True)
-
-    def _priced(
-        self, project: ProjectId, call: UsageToLog, now: datetime, request_id: str | None
-    ) -> UsageRecord:
-        quote = self.registry.quote(call.provider, call.model)
-        lines = rate_lines(call.tokens, quote.prices) if quote else ()
-        registry_cost = cost_usd(lines) if quote else None
-        if registry_cost is not None and registry_cost > MAX_RECORD_USD:
-            raise InvalidField("tokens", f"must not cost more than {MAX_RECORD_USD} US dollars")
-        return UsageRecord(
-            id=UsageId(self.new_id()),
-            project=project,
-            at=now,
-            kind="call",
-            attempt_status="complete",
-            provider=call.provider,
-            model=call.model,
-            alias=call.alias or None,
-            profile=call.profile or DEFAULT_PROFILE,
-            origin=call.origin or None,
-            id_at_origin=call.id_at_origin,
-            tokens=call.tokens,
-            usage_source="client",
-            cost_usd=registry_cost if call.cost_usd is None else call.cost_usd,
-            cost_status=_status(call, registry_cost is not None),
-            registry_cost_usd=registry_cost,
-            registry_version=quote.registry_version if quote else None,
-            registry_digest=quote.registry_digest if quote else None,
-            rates=lines,
-            latency_ms=call.latency_ms,
-            metadata=call.metadata,
-            client_log_id=call.client_log_id,
-            request_id=request_id,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +95,33 @@ class ListUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportUsage:
+    """Read all of the project's calls, newest first, in pages of a transaction each.
+
+    However slowly the pages are taken, no connection is held in between.
+    """
+
+    begin: Begin[UsageWork]
+
+    async def __call__(
+        self,
+        project: ProjectId,
+        selection: Selection,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        cursor: str | None = None,
+    ) -> AsyncGenerator[list[UsageRecord], None]:
+        """Yield pages, at least one. Raises InvalidField when the cursor is not one of ours."""
+        before = None if cursor is None else _position(cursor)
+        async with aclosing(
+            pages_of(self.begin, project, selection, limit=limit, offset=offset, before=before)
+        ) as pages:
+            async for page in pages:
+                yield page
+
+
+@dataclass(frozen=True, slots=True)
 class SummariseUsage:
     """Add the project's calls up by day, period, model, alias and origin."""
 
@@ -142,33 +134,38 @@ class SummariseUsage:
         return summarise(totals, request.group_by)
 
 
+async def pages_of(
+    begin: Begin[UsageWork],
+    project: ProjectId,
+    selection: Selection,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+    before: Position | None = None,
+) -> AsyncGenerator[list[UsageRecord], None]:
+    """Yield the selected records, newest first, each page read in a transaction of its own."""
+    left = limit
+    while True:
+        size = PAGE_MAX if left is None else min(left, PAGE_MAX)
+        async with begin() as work:
+            found = await work.usage.newest(project, selection, size, offset, before)
+        yield found
+        left = None if left is None else left - len(found)
+        if len(found) < size or left == 0:
+            return
+        before, offset = Position(at=found[-1].at, id=found[-1].id), 0
+
+
 def _attempts(call: UsageToLog, idempotency_key: str | None) -> list[Attempt]:
     if idempotency_key is None and call.client_log_id is None:
         return []
-    fingerprint = fingerprint_of(call)
-    keys = (("usage.log", idempotency_key), ("usage.client_log_id", call.client_log_id))
-    return [
-        Attempt(scope=scope, key=key, fingerprint=fingerprint)
-        for scope, key in keys
-        if key is not None
-    ]
-
-
-def _answers(project: ProjectId, attempts: Sequence[Attempt], logged: Logged) -> tuple[Answer, ...]:
-    if not attempts:
-        return ()
-    body = json.encode(logged).decode()
-    lifetimes = {"usage.log": logged.at + KEY_LIFETIME, "usage.client_log_id": None}
-    return tuple(
-        Answer(project=project, attempt=attempt, body=body, expires_at=lifetimes[attempt.scope])
-        for attempt in attempts
-    )
-
-
-def _status(call: UsageToLog, priced: bool) -> CostStatus:
-    if call.cost_usd is not None:
-        return "client"
-    return "registry" if priced else "unpriced"
+    named = attempt_named(call)
+    attempts = [] if named is None else [named]
+    if idempotency_key is not None:
+        fingerprint = fingerprint_of(call) if named is None else named.fingerprint
+        by_key = Attempt(scope="usage.log", key=idempotency_key, fingerprint=fingerprint)
+        attempts.insert(0, by_key)
+    return attempts
 
 
 def _cursor(record: UsageRecord) -> str:

@@ -7,12 +7,13 @@ from litestar.di import NamedDependency
 
 from llmring_core.accounts import Caller, InvalidApiKey
 from llmring_core.errors import InvalidField, StoreUnavailable
-from llmring_core.usage import ListUsage, SummariseUsage
+from llmring_core.usage import ExportUsage, ListUsage, SummariseUsage
 from llmring_http.callers import SECURITY, MissingCredentials
 from llmring_http.decoding import query_parameters
 from llmring_http.problems import BadRequest, Unprocessable, documented
+from llmring_http.usage.exports import answered
 from llmring_http.usage.stats import Stats, StatsQuery
-from llmring_http.usage.wire import ListQuery, LogRow, listed
+from llmring_http.usage.wire import ListQuery, LogRow
 
 READ_ERRORS = documented(
     BadRequest, InvalidApiKey, MissingCredentials, Unprocessable, InvalidField, StoreUnavailable
@@ -31,10 +32,13 @@ class UsageController(Controller):
         now: NamedDependency[datetime],
         caller: NamedDependency[Caller],
         list_usage: NamedDependency[ListUsage],
+        export_usage: NamedDependency[ExportUsage],
     ) -> Response[list[LogRow]]:
-        """List calls, newest first; the header `X-Next-Cursor` leads to the next page."""
-        selection, page = params.selection(now), params.page
-        return listed(await list_usage(caller.project, selection, page))
+        """List calls, newest first; the header `X-Next-Cursor` leads to the next page.
+
+        With `format=csv` or `format=jsonl` all of them as a file, without a limit unless given.
+        """
+        return await answered(caller.project, params, now, list_usage, export_usage)
 
     @get("/stats", responses=READ_ERRORS, **query_parameters(StatsQuery))
     async def stats(

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from litestar import Response
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field, json
 
 from llmring_core.errors import InvalidField
 from llmring_core.money import plain, usd_from_number, usd_from_text
-from llmring_core.pages import Page, PageRequest
+from llmring_core.pages import PAGE_DEFAULT, Page, PageRequest
 from llmring_core.usage import (
     MAX_COUNT,
     JsonObject,
@@ -117,13 +117,15 @@ class SelectionQuery(Struct, frozen=True, kw_only=True):
 
 
 class ListQuery(SelectionQuery, frozen=True, kw_only=True):
-    limit: PageSize = 50
+    limit: PageSize | None = None  # absent: 50 as JSON, all of them as a file
     offset: Count = 0
     cursor: str | None = None  # X-Next-Cursor of the page before
+    format: Literal["json", "csv", "jsonl"] = "json"
 
     @property
     def page(self) -> PageRequest:
-        return PageRequest(limit=self.limit, offset=self.offset, cursor=self.cursor)
+        limit = PAGE_DEFAULT if self.limit is None else self.limit
+        return PageRequest(limit=limit, offset=self.offset, cursor=self.cursor)
 
 
 class LogRow(Struct, frozen=True, kw_only=True):
@@ -149,6 +151,7 @@ class LogRow(Struct, frozen=True, kw_only=True):
     id_at_origin: str | None
     client_log_id: str | None
     request_id: str | None
+    adjusts: str | None  # of an adjustment: the id of the call whose cost it corrects
 
     @classmethod
     def of(cls, record: UsageRecord) -> Self:
@@ -175,6 +178,7 @@ class LogRow(Struct, frozen=True, kw_only=True):
             id_at_origin=record.id_at_origin,
             client_log_id=record.client_log_id,
             request_id=record.request_id,
+            adjusts=record.adjusts,
         )
 
 
