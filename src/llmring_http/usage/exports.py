@@ -45,7 +45,7 @@ CSV_HEADER = (",".join(CSV_COLUMNS) + "\r\n").encode()
 # What a spreadsheet would calculate, or what only looks as if it were marked already.
 FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 MARK = "'"
-MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 
 encoder = Encoder()
 
