@@ -17,10 +17,11 @@ SCHEMA = "llmring"  # where PostgreSQL keeps the tables, unless told otherwise
 RECORDS = """
 SELECT count(*), sum(input_uncached + input_cache_read + output + output_reasoning), sum(cost_usd)
 FROM usage_records"""
-TOTALS = """
+BY_SPAN = """
 SELECT sum(requests), sum(input_tokens + output_tokens), sum(cost_micros) * 1000000
        + sum(cost_picos)
-FROM usage_totals"""
+FROM usage_totals WHERE span = {span}"""
+QUERIES = (RECORDS, BY_SPAN.format(span=1), BY_SPAN.format(span=96))
 
 
 class Sums(Struct, frozen=True, kw_only=True):
@@ -60,7 +61,7 @@ def in_postgres(url: str) -> dict[str, Sums]:
     async def read() -> list[Sums]:
         connection = await asyncpg.connect(url, server_settings={"search_path": SCHEMA})
         try:
-            return [_sums(await connection.fetchrow(query)) for query in (RECORDS, TOTALS)]
+            return [_sums(await connection.fetchrow(query)) for query in QUERIES]
         finally:
             await connection.close()
 
@@ -69,7 +70,7 @@ def in_postgres(url: str) -> dict[str, Sums]:
 
 def in_sqlite(path: Path) -> dict[str, Sums]:
     with closing(sqlite3.connect(path)) as connection:
-        return _named([_sums(connection.execute(q).fetchone()) for q in (RECORDS, TOTALS)])
+        return _named([_sums(connection.execute(q).fetchone()) for q in QUERIES])
 
 
 def by_api(server: Program, api_keys: Sequence[str]) -> Sums:
@@ -94,4 +95,4 @@ def _sums(row: Sequence[int | Decimal | None]) -> Sums:
 
 
 def _named(sums: Sequence[Sums]) -> dict[str, Sums]:
-    return dict(zip(("records", "totals"), sums, strict=True))
+    return dict(zip(("records", "totals by quarter", "totals by day"), sums, strict=True))

@@ -56,16 +56,18 @@ VALUES = {
     "registry_cost_usd": "picos",
 }
 TOTALS = """
-INSERT INTO usage_totals (project, quarter, cell, model, alias, origin, requests, input_tokens,
-  cached_input_tokens, output_tokens, cost_micros, cost_picos, unpriced)
-SELECT r.project, floor(extract(epoch FROM r.at) / 900)::int, c.cell, r.model, r.alias, r.origin,
-  count(*), sum(r.input_uncached + r.input_cache_read), sum(r.input_cache_read),
+INSERT INTO usage_totals (project, span, start, cell, model, alias, origin, requests,
+  input_tokens, cached_input_tokens, output_tokens, cost_micros, cost_picos, unpriced)
+SELECT r.project, s.span, floor(extract(epoch FROM r.at) / (900 * s.span))::int * s.span, c.cell,
+  r.model, r.alias, r.origin, count(*), sum(r.input_uncached + r.input_cache_read),
+  sum(r.input_cache_read),
   sum(r.output + r.output_reasoning), div(sum(r.cost_usd), 1000000), mod(sum(r.cost_usd), 1000000),
   count(*) FILTER (WHERE r.cost_usd IS NULL)
 FROM usage_records r
 JOIN unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) AS c (model, alias, origin, cell)
   ON (c.model, c.alias, c.origin) = (r.model, r.alias, r.origin)
-GROUP BY 1, 2, 3, 4, 5, 6
+CROSS JOIN (VALUES (1), (96)) AS s (span)
+GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
 
 

@@ -1,16 +1,19 @@
 """Opening a database: SQLite in a file, or PostgreSQL."""
 
-from asyncio import sleep
+from asyncio import get_running_loop, sleep
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from sqlite3 import SQLITE_BUSY
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import aiosqlite
 from asyncpg import Connection, connect
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy import Connection as SyncConnection
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 READ_ONLY = "llmring_read_only"  # execution option: this transaction does not write
 
@@ -22,7 +25,8 @@ DRIVERS = {
 }
 PARAMETERS: dict[str, set[str]] = {"sqlite": set(), "postgresql": {"sslmode", "application_name"}}
 POOL_WAIT_S = 1.0
-CONNECT_S = 5.0
+CONNECT_S = 3.0
+PING_S = 2.0
 SQLITE_BUSY_MS = 5_000
 POSTGRES_LIMITS = {
     "statement_timeout": "5000",  # ms
@@ -30,6 +34,7 @@ POSTGRES_LIMITS = {
     "idle_in_transaction_session_timeout": "10000",  # ms
 }
 
+FileIdentity: TypeAlias = tuple[int, int]  # device, inode
 
 # PostgreSQL's classes of errors that pass: connection, read-only standby, rollback to be retried,
 # out of resources, lock not available, operator intervention (also time-outs), system error.
@@ -87,14 +92,45 @@ async def ping(engine: AsyncEngine) -> bool:
     """Tell whether the database answers."""
     try:
         async with engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+            with limited(connection, PING_S):
+                await connection.execute(text("SELECT 1"))
     except (SQLAlchemyError, OSError):
         return False
     return True
 
 
+@contextmanager
+def limited(connection: AsyncConnection, seconds: float) -> Iterator[None]:
+    """Lose the connection to PostgreSQL when the block takes longer.
+
+    SQLite is in this process, and waits no longer than its busy time-out.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    lent = cast(SyncConnection, connection.sync_connection).connection
+    with cut_off_after(seconds, lent.driver_connection):
+        yield
+
+
+@contextmanager
+def cut_off_after(seconds: float, connection: Connection) -> Iterator[None]:
+    """Lose ``connection`` when the block takes longer: whatever waits for it fails at once.
+
+    A server that is away cannot be asked to stop, and PostgreSQL's own limits are not heard when
+    the network swallows the answer.
+    """
+    timer = get_running_loop().call_later(seconds, connection.terminate)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def _sqlite(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000})
+    file = Path(url.database) if url.database and url.database != ":memory:" else None
+    pool = {"pool_timeout": POOL_WAIT_S} if file else {}  # in memory there is one connection
+    engine = create_async_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000}, **pool)
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _: Any) -> None:
@@ -112,7 +148,38 @@ def _sqlite(url: URL) -> AsyncEngine:
         reads = connection.get_execution_options().get(READ_ONLY, False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
+    if file:
+        _watch_file(engine, file)
     return engine
+
+
+def _watch_file(engine: AsyncEngine, file: Path) -> None:
+    """Refuse to work on a file that has been removed; go over to one put in its place.
+
+    SQLite itself would go on with the removed file, and whatever it acknowledges would be lost.
+    """
+    seen: list[FileIdentity] = []
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def keep_missing(*_: Any) -> None:
+        if seen:  # a new file would be empty; the first one is ours to make
+            file.stat()
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def remember(_: Any, record: Any) -> None:
+        record.info["file"] = _identity(file)
+        seen[:] = [record.info["file"]]
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def compare(_: Any, record: Any, __: Any) -> None:
+        if record.info["file"] != _identity(file):
+            raise DisconnectionError("the file was replaced")
+
+
+def _identity(file: Path) -> FileIdentity:
+    """Raises FileNotFoundError."""
+    found = file.stat()
+    return found.st_dev, found.st_ino
 
 
 async def _write_ahead(connection: aiosqlite.Connection) -> None:
@@ -134,13 +201,20 @@ async def _write_ahead(connection: aiosqlite.Connection) -> None:
 
 
 def _postgres(url: URL, schema: str, pool_size: int, max_overflow: int) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url.set(query={}),
         connect_args=_postgres_arguments(url, schema),
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_timeout=POOL_WAIT_S,
     )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def compare(connection: Any, _: Any, __: Any) -> None:
+        if connection.driver_connection.is_closed():  # found out without a question to the server
+            raise DisconnectionError("the server closed the connection")
+
+    return engine
 
 
 def _postgres_arguments(url: URL, schema: str) -> dict[str, Any]:

@@ -3,7 +3,14 @@
 import os
 import secrets
 from datetime import UTC, datetime
+from random import Random
 from time import time_ns
+
+# Ids are unique, not secret: a generator in the process is enough, and asks the kernel nothing.
+# Seeded anew in a forked child, which would otherwise repeat its parent's ids.
+_entropy = Random()  # noqa: S311
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_entropy.seed)
 
 
 def utc_now() -> datetime:
@@ -12,9 +19,8 @@ def utc_now() -> datetime:
 
 def time_ordered_id() -> str:
     """Return a fresh UUIDv7 in canonical 36-character form. Source: RFC 9562 section 5.7."""
-    milliseconds = time_ns() // 1_000_000
-    entropy = int.from_bytes(os.urandom(10))
-    value = (milliseconds & (1 << 48) - 1) << 80 | entropy
+    milliseconds = time_ns() // 1_000_000 & (1 << 48) - 1
+    value = milliseconds << 80 | _entropy.getrandbits(80)
     value = value & ~(0xF << 76) | 7 << 76  # version
     value = value & ~(0x3 << 62) | 2 << 62  # variant
     text = f"{value:032x}"

@@ -50,7 +50,7 @@ def grouped_intake(settings: Settings, begin: Begin[UsageWork]) -> GroupCommit:
         return GroupCommit(in_one_transaction(begin))
     connect = partial(connect_postgres, settings.database_url, settings.database_schema)
     writer = PostgresWriter(connect)
-    return GroupCommit(writer, writer.close)
+    return GroupCommit(writer, close=writer.close)
 
 
 class Container(containers.DeclarativeContainer):

@@ -3,7 +3,7 @@
 import gc
 import os
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 
 from litestar import Litestar
@@ -42,14 +42,19 @@ def application(container: Container) -> ASGIApp:
         async with opened(container):
             await container.load_registry()()
             _collect_rarely()
-            async with (
-                aclosing(container.intake()),
-                container.registry_client(),
-                kept_fresh(container),
-            ):
+            async with container.registry_client(), kept_fresh(container), closing(container):
                 yield
 
     return create_app(use_cases(container), options, [running])
+
+
+@asynccontextmanager
+async def closing(container: Container) -> AsyncIterator[None]:
+    """Commit what was taken, also from callers who are gone, before the database is closed."""
+    try:
+        yield
+    finally:
+        await container.intake().close()
 
 
 def _collect_rarely() -> None:

@@ -49,6 +49,6 @@ class InvalidField(Invalid):
 
 
 class StoreUnavailable(Unavailable):
-    """The database did not answer in time, or refused; nothing was stored."""
+    """The database did not answer in time, or refused; repeat the request with the same key."""
 
     code: ClassVar[str] = "store-unavailable"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, asgi
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -20,7 +20,7 @@ from llmring_http.health.routes import HealthController
 from llmring_http.options import HttpOptions, Lifespan
 from llmring_http.problems import domain_problem, http_problem, unexpected_problem
 from llmring_http.registry.routes import RegistryController
-from llmring_http.usage.ingest import log_route
+from llmring_http.usage.ingest import PATH, log_app, shortened
 from llmring_http.usage.ingest_many import bulk_routes
 from llmring_http.usage.routes import UsageController
 
@@ -55,7 +55,8 @@ def create_app(
 ) -> ASGIApp:
     """Build the application; ``use_cases`` maps a handler's parameter name to its value's maker."""
     litestar = create_litestar(use_cases, options, lifespan)
-    return framed(litestar, options.new_id, options.max_body_bytes)
+    app = shortened(litestar, _log_app(use_cases, options))
+    return framed(app, options.new_id, options.max_body_bytes)
 
 
 def create_litestar(
@@ -65,9 +66,7 @@ def create_litestar(
 ) -> Litestar:
     """Build the application without its frame."""
     dependencies = {name: _provide(build) for name, build in use_cases.items()}
-    log = log_route(
-        use_cases["authenticate"](), use_cases["log_usage"](), options.trust_identity_headers
-    )
+    log = asgi(PATH, copy_scope=False)(_log_app(use_cases, options))
     bulk = bulk_routes(
         use_cases["authenticate"](), use_cases["log_batch"](), options.trust_identity_headers
     )
@@ -110,3 +109,8 @@ def _provide(build: Callable[[], Any]) -> Provide:
         return build()
 
     return Provide(provide, sync_to_thread=False)
+
+
+def _log_app(use_cases: Mapping[str, Callable[[], Any]], options: HttpOptions) -> ASGIApp:
+    authenticate, log_usage = use_cases["authenticate"](), use_cases["log_usage"]()
+    return log_app(authenticate, log_usage, options.trust_identity_headers)

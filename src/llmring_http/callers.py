@@ -115,7 +115,8 @@ def _once(name: str, values: list[str]) -> list[str]:
 def _check_form(name: str, key: str) -> None:
     if len(key) > MAX_KEY_LENGTH:
         raise BadRequest(f"{name} too long")
+    if VISIBLE.fullmatch(key):
+        return
     if any(character.isspace() for character in key):
         raise BadRequest(f"{name} must not contain whitespace")
-    if not VISIBLE.fullmatch(key):
-        raise BadRequest(f"{name} must be visible ASCII characters")
+    raise BadRequest(f"{name} must be visible ASCII characters")

@@ -105,6 +105,15 @@ def documented(*errors: type[LLMRingError]) -> dict[int, ResponseSpec]:
     }
 
 
+def problem_of(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Return the answer that any error stands for."""
+    if isinstance(error, LLMRingError):
+        return domain_problem(request, error)
+    if isinstance(error, HTTPException):
+        return http_problem(request, error)
+    return unexpected_problem(request, error)
+
+
 def domain_problem(request: Request[Any, Any, Any], error: LLMRingError) -> Response[Problem]:
     status = status_of(type(error))
     title = (type(error).__doc__ or "").splitlines()[0]

@@ -13,6 +13,7 @@ from tests.integration.server import RunningServer
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 IN_PROCESS = (ROOT / "docs/how-to/in-process.md").read_text()
+CLIENT = (ROOT / "docs/how-to/client.md").read_text()
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -49,6 +50,15 @@ def test_ten_lines_of_python_meter_a_call(tmp_path: Path) -> None:
     (source,) = blocks(README, "python")
 
     assert run_python(source, tmp_path) == "0.00027 US dollars\n"
+
+
+def test_the_sdks_example_runs(server_on_sqlite: RunningServer, tmp_path: Path) -> None:
+    (source,) = blocks(CLIENT, "python")
+    here = source.replace("http://127.0.0.1:8000", server_on_sqlite.url)
+
+    first, *_, last = run_python(here, tmp_path).splitlines()
+
+    assert (first, last) == ("0.00027 US dollars", "0.00027000 US dollars in all")
 
 
 @pytest.mark.parametrize("index", [0, 1])

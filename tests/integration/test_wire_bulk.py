@@ -175,7 +175,7 @@ class TestNothingTwice:
 
     @BOTH
     async def test_ten_at_once_are_one(self, tenant: Tenant, path: str) -> None:
-        body = json.encode({"logs": [call(output_tokens=n) for n in range(MOST[path])]})
+        body = json.encode({"logs": [call(output_tokens=n) for n in range(100)]})
         headers = tenant.headers | {"Idempotency-Key": "k", "Content-Type": "application/json"}
         async with httpx.AsyncClient(verify=NO_TLS, trust_env=False, timeout=30) as client:
             answers = await asyncio.gather(
@@ -187,7 +187,7 @@ class TestNothingTwice:
 
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.content for answer in answers}) == 1
-        assert sums_agree(tenant) == MOST[path]
+        assert sums_agree(tenant) == 100
 
 
 class TestThePast:

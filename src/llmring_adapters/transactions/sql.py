@@ -2,20 +2,23 @@
 
 from asyncio import Lock
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from time import monotonic
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from llmring_adapters.accounts.sql import SqlAccountBook
-from llmring_adapters.database import PASSING, READ_ONLY
+from llmring_adapters.database import PASSING, READ_ONLY, limited
 from llmring_adapters.idempotency.sql import SqlAnswerBook
 from llmring_adapters.registry.sql import SqlSnapshotBook
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.usage.sql import SqlUsageLedger
 from llmring_core.errors import StoreUnavailable
 from llmring_core.transactions import Begin
+
+ANSWER_S = 4.0  # for a whole transaction on PostgreSQL
 
 
 class SqlWork:
@@ -32,14 +35,12 @@ def sql_transactions(engine: AsyncEngine) -> Begin[AllWork]:
     SQLite has one writer: those of this process queue here, in order. Other processes are waited
     for by its busy time-out, which is neither fair nor quick.
     """
-    turn = Lock() if engine.dialect.name == "sqlite" else nullcontext()
+    turn = _Turn() if engine.dialect.name == "sqlite" else nullcontext()
 
     @asynccontextmanager
     async def begin() -> AsyncIterator[AllWork]:
-        async with turn:
-            with _outages_reported():
-                async with engine.begin() as connection:  # commits, or rolls back on error
-                    yield SqlWork(connection)
+        async with turn, _transaction(engine) as work:
+            yield work
 
     return begin
 
@@ -48,13 +49,41 @@ def sql_reads(engine: AsyncEngine) -> Begin[AllWork]:
     """Return transactions that only read, and so wait for no writer."""
     reading = engine.execution_options(**{READ_ONLY: True})
 
-    @asynccontextmanager
-    async def begin() -> AsyncIterator[AllWork]:
-        with _outages_reported():
-            async with reading.begin() as connection:
-                yield SqlWork(connection)
+    return lambda: _transaction(reading)
 
-    return begin
+
+class _Turn(AbstractAsyncContextManager[None]):
+    """A lock, held by one after the other in order.
+
+    When the database turns one away, those who waited meanwhile are turned away with it: each would
+    wait out the busy time-out to hear the same.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._turned_away_at = 0.0
+
+    async def __aenter__(self) -> None:
+        asked_at = monotonic()
+        await self._lock.acquire()
+        if asked_at < self._turned_away_at:
+            self._lock.release()
+            raise StoreUnavailable("the database is not ready; try again shortly")
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is StoreUnavailable:
+            self._turned_away_at = monotonic()
+        self._lock.release()
+
+
+@asynccontextmanager
+async def _transaction(engine: AsyncEngine) -> AsyncIterator[AllWork]:
+    """Lend a transaction that commits, or rolls back on error. Raises StoreUnavailable."""
+    with _outages_reported():
+        async with engine.connect() as connection:
+            with limited(connection, ANSWER_S):
+                async with connection.begin():
+                    yield SqlWork(connection)
 
 
 @contextmanager

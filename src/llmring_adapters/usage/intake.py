@@ -1,19 +1,22 @@
 """Ways into the ledger: each entry in a transaction of its own, or many in one."""
 
-from asyncio import Future, Task, create_task, gather, get_running_loop
+from asyncio import Future, Task, create_task, gather, get_running_loop, shield
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from time import monotonic
+from typing import NamedTuple
 
-from llmring_core.errors import Conflict, Invalid, LLMRingError
+from llmring_core.errors import LLMRingError, StoreUnavailable, Unavailable
 from llmring_core.idempotency import AlreadyAnswered, AnswerName
 from llmring_core.transactions import Begin
 from llmring_core.usage import Entry, Overloaded, UsageIntake, UsageWork
 
 MAX_WAITING = 10_000  # entries; beyond, callers are sent away rather than kept in memory
 MAX_TOGETHER = 500  # entries in one transaction
+INTERRUPTED = "the server stopped while this call was being stored; repeat it"
+MAX_WAIT_S = 2.0  # for a turn to be written; longer means the store cannot keep up
 
 Write = Callable[[Sequence[Entry]], Awaitable[None]]  # commits all of them or none
-Close = Callable[[], Awaitable[None]]
 
 
 def in_one_transaction(begin: Begin[UsageWork]) -> Write:
@@ -35,6 +38,9 @@ class DirectIntake(UsageIntake):
         self._write = write
 
     async def take(self, entry: Entry) -> None:
+        await shield(create_task(self._writing(entry)))
+
+    async def _writing(self, entry: Entry) -> None:
         await self._write([entry])
 
     async def take_all(self, entries: Sequence[Entry]) -> list[LLMRingError | None]:
@@ -48,6 +54,14 @@ class DirectIntake(UsageIntake):
         return None
 
 
+class Waiting(NamedTuple):
+    """An entry, and whoever waits for it."""
+
+    entry: Entry
+    committed: Future[None]
+    since: float  # seconds of the clock given
+
+
 class GroupCommit(UsageIntake):
     """Commits together whatever has arrived while the last commit was under way.
 
@@ -55,33 +69,41 @@ class GroupCommit(UsageIntake):
     fraction of one, and a lonely call still waits for nobody.
     """
 
-    def __init__(self, write: Write, close: Close | None = None) -> None:
+    def __init__(
+        self,
+        write: Write,
+        close: Callable[[], Awaitable[None]] | None = None,
+        max_waiting: int = MAX_WAITING,
+        time_s: Callable[[], float] = monotonic,
+    ) -> None:
         self._write = write
         self._close = close
-        self._waiting: deque[tuple[Entry, Future[None]]] = deque()
+        self._max_waiting = max_waiting
+        self._time_s = time_s
+        self._waiting: deque[Waiting] = deque()
         self._writing: Task[None] | None = None
 
     async def take(self, entry: Entry) -> None:
         await self._taken(entry)
 
     async def take_all(self, entries: Sequence[Entry]) -> list[LLMRingError | None]:
-        if len(self._waiting) + len(entries) > MAX_WAITING:  # all of them, or none
+        if len(self._waiting) + len(entries) > self._max_waiting:  # all of them, or none
             raise Overloaded
         outcomes = await gather(*map(self._taken, entries), return_exceptions=True)
         return [_refusal(outcome) for outcome in outcomes]
 
     def _taken(self, entry: Entry) -> Future[None]:
         """Let ``entry`` wait for the next commit. Raises Overloaded."""
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self._waiting) >= self._max_waiting:
             raise Overloaded
         committed: Future[None] = get_running_loop().create_future()
-        self._waiting.append((entry, committed))
+        self._waiting.append(Waiting(entry, committed, self._time_s()))
         if self._writing is None:
             self._writing = create_task(self._write_all())
         return committed
 
-    async def aclose(self) -> None:
-        """Write what was taken, or refuse it, and let go of what writes."""
+    async def close(self) -> None:
+        """Return when everything taken is written or refused, and the store is let go of."""
         while self._writing is not None:
             await self._writing
         if self._close is not None:
@@ -89,53 +111,72 @@ class GroupCommit(UsageIntake):
 
     async def _write_all(self) -> None:
         try:
-            while self._waiting:
-                await self._settle(self._next_group())
-        finally:
+            while group := self._next_group():
+                await self._settle(group)
+        finally:  # nobody waits for ever, even when this task is cancelled
             self._writing = None
+            _refuse(self._waiting, StoreUnavailable(INTERRUPTED))
+            self._waiting.clear()
 
-    def _next_group(self) -> list[tuple[Entry, Future[None]]]:
+    def _next_group(self) -> list[Waiting]:
         """Take the next entries, up to one whose answer is in the group already.
 
         That one is the same request again: it must find the first one's answer committed.
         """
-        group: list[tuple[Entry, Future[None]]] = []
+        group: list[Waiting] = []
         names: set[AnswerName] = set()
+        too_old = self._time_s() - MAX_WAIT_S
         while self._waiting and len(group) < MAX_TOGETHER:
-            answers = self._waiting[0][0].answers
+            if self._waiting[0].since < too_old:
+                _refuse([self._waiting.popleft()], Overloaded())
+                continue
+            answers = self._waiting[0].entry.answers
             if any(answer.name in names for answer in answers):
                 break
             names.update(answer.name for answer in answers)
             group.append(self._waiting.popleft())
         return group
 
-    async def _settle(self, group: Sequence[tuple[Entry, Future[None]]]) -> None:
+    async def _settle(self, group: list[Waiting]) -> None:
         """Write ``group``; where an entry is refused, the others are written without it."""
-        if not group:
-            return
-        try:
-            await self._write([entry for entry, _ in group])
-        except AlreadyAnswered as error:
-            taken = set(error.names)
-            _refuse([pair for pair in group if _names(pair[0]) & taken], error)
-            await self._settle([pair for pair in group if not _names(pair[0]) & taken])
-        except (Conflict, Invalid) as error:
-            if len(group) == 1:
-                _refuse(group, error)
+        parts = [group]
+        while parts:
+            part = parts.pop()
+            try:
+                await self._write([waiting.entry for waiting in part])
+            except AlreadyAnswered as error:
+                again, rest = _split(part, set(error.names))
+                _refuse(again or part, error)
+                if again and rest:
+                    parts.append(rest)
+            except Unavailable as error:  # whoever comes next would only wait to hear the same
+                for refused in (part, *parts, self._waiting):
+                    _refuse(refused, error)
+                self._waiting.clear()
                 return
-            half = len(group) // 2
-            await self._settle(group[:half])
-            await self._settle(group[half:])
-        except Exception as error:  # of the store, or a bug: nothing of the group is stored
-            _refuse(group, error)
-        else:
-            for _, committed in group:
-                if not committed.done():  # whoever waited may have gone
-                    committed.set_result(None)
+            except Exception as error:  # one of them cannot be stored: find out which
+                if len(part) == 1:
+                    _refuse(part, error)
+                else:
+                    half = len(part) // 2
+                    parts += [part[half:], part[:half]]
+            except BaseException:
+                for refused in (part, *parts):
+                    _refuse(refused, StoreUnavailable(INTERRUPTED))
+                raise
+            else:
+                for waiting in part:
+                    if not waiting.committed.done():  # whoever waited may have gone
+                        waiting.committed.set_result(None)
 
 
-def _names(entry: Entry) -> set[AnswerName]:
-    return {answer.name for answer in entry.answers}
+def _split(group: list[Waiting], names: set[AnswerName]) -> tuple[list[Waiting], list[Waiting]]:
+    """Return those whose answer is among ``names``, and the others."""
+    found: tuple[list[Waiting], list[Waiting]] = [], []
+    for waiting in group:
+        named = any(answer.name in names for answer in waiting.entry.answers)
+        found[not named].append(waiting)
+    return found
 
 
 def _refusal(outcome: BaseException | None) -> LLMRingError | None:
@@ -145,7 +186,7 @@ def _refusal(outcome: BaseException | None) -> LLMRingError | None:
     raise outcome
 
 
-def _refuse(group: Sequence[tuple[Entry, Future[None]]], error: Exception) -> None:
-    for _, committed in group:
-        if not committed.done():
-            committed.set_exception(error)
+def _refuse(group: Iterable[Waiting], error: Exception) -> None:
+    for waiting in group:
+        if not waiting.committed.done():
+            waiting.committed.set_exception(error)

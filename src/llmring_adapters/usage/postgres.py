@@ -7,18 +7,21 @@ costs one of each kind of statement there is to send. So this one statement goes
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from time import monotonic
 from typing import Any, TypeAlias, cast
 
 from asyncpg import (
     Connection,
+    DeadlockDetectedError,
     InterfaceError,
     NumericValueOutOfRangeError,
     PostgresError,
+    SerializationError,
     UniqueViolationError,
 )
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, SmallInteger, Table
 
-from llmring_adapters.database import PASSING
+from llmring_adapters.database import PASSING, cut_off_after
 from llmring_adapters.idempotency.sql import first_answers, row_of
 from llmring_adapters.schema import Usd, UtcDateTime, picos_of
 from llmring_adapters.usage.tables import COLUMNS, usage_records, usage_totals, values_of
@@ -29,7 +32,9 @@ from llmring_core.usage import DuplicateUsage, Entry, TotalsOverflow, UsageRecor
 
 Connect: TypeAlias = Callable[[], Awaitable[Connection]]
 
-WRITE_S = 5.0  # for one statement
+WRITE_S = 4.0  # for all of a write, with a new connection where one is needed
+CLOSE_S = 2.0
+ATTEMPTS = 3  # where PostgreSQL took a transaction back and says so
 
 TOTALS = [str(column.name) for column in usage_totals.columns]
 ANSWERS = [str(column.name) for column in first_answers.columns]
@@ -91,14 +96,11 @@ class PostgresWriter:
         records = [entry.record for entry in entries]
         answers = [answer for entry in entries for answer in entry.answers]
         calls = [*_call_arrays(records), *_arrays(TOTALS, totals_of(records))]
+        give_up = monotonic() + WRITE_S
         try:
             connection = await self._connected()
-            if not answers:
-                await connection.execute(WRITE_CALLS, *calls, timeout=WRITE_S)
-                return
-            async with connection.transaction():
-                await _write_answers(connection, answers, entries[0].taken_at)
-                await connection.execute(WRITE_CALLS, *calls, timeout=WRITE_S)
+            with cut_off_after(give_up - monotonic(), connection):
+                await _write(connection, answers, calls, entries[0].taken_at)
         except UniqueViolationError as error:
             raise DuplicateUsage(records[0].id) from error
         except NumericValueOutOfRangeError as error:
@@ -111,7 +113,10 @@ class PostgresWriter:
 
     async def close(self) -> None:
         if self._connection is not None:
-            await self._connection.close(timeout=WRITE_S)
+            try:
+                await self._connection.close(timeout=CLOSE_S)
+            except (PostgresError, InterfaceError, OSError):  # it is closed all the same
+                self._connection.terminate()
             self._connection = None
 
     async def _connected(self) -> Connection:
@@ -126,14 +131,31 @@ class PostgresWriter:
             self._connection = None
 
 
+async def _write(
+    connection: Connection,
+    answers: Sequence[Answer],
+    calls: Sequence[Sequence[object]],
+    now: datetime,
+) -> None:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            if not answers:
+                await connection.execute(WRITE_CALLS, *calls)
+                return
+            async with connection.transaction():
+                await _write_answers(connection, answers, now)
+                await connection.execute(WRITE_CALLS, *calls)
+        except (DeadlockDetectedError, SerializationError):  # nothing of it was kept
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            return
+
+
 async def _write_answers(connection: Connection, answers: Sequence[Answer], now: datetime) -> None:
     rows = [row_of(answer) for answer in sorted(answers, key=lambda answer: answer.name)]
-    kept = {
-        tuple(row)
-        for row in await connection.fetch(
-            WRITE_ANSWERS, *_arrays(ANSWERS, rows), now, timeout=WRITE_S
-        )
-    }
+    found = await connection.fetch(WRITE_ANSWERS, *_arrays(ANSWERS, rows), now)
+    kept = {tuple(row) for row in found}
     if len(kept) < len(answers):
         raise AlreadyAnswered([answer.name for answer in answers if answer.name not in kept])
 

@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Integer,
-    Row,
     Select,
     Table,
     and_,
@@ -52,14 +51,14 @@ async def read_totals(
     if not parts:
         return totals
     split = connection.dialect.name == "sqlite"
-    for row in await connection.execute(_directions(parts, split)):
-        sums = _sums_in(row)
-        if row.direction == "day":
-            totals.by_day_and_model[days[row.day_index].date, row.name] = sums
-        elif row.direction == "alias":
-            totals.by_alias[row.name] = sums
+    for direction, day_index, name, *numbers in await connection.execute(_directions(parts, split)):
+        sums = _sums_in(numbers, split)
+        if direction == "day":
+            totals.by_day_and_model[days[day_index].date, name] = sums
+        elif direction == "alias":
+            totals.by_alias[name] = sums
         else:
-            totals.by_origin[row.name] = sums
+            totals.by_origin[name] = sums
     return totals
 
 
@@ -159,15 +158,17 @@ def _index_of(at: datetime, days: Sequence[Day]) -> int:
     return next(index for index, day in enumerate(days) if day.start <= at < day.end)
 
 
-def _sums_in(row: Row[Any]) -> Sums:
-    picos = int(row.cost_micros) * PICOS_PER_MICRO + int(row.cost_picos)
-    tokens = {
-        name: int(row._mapping.get(f"{name}_high", 0)) * SQLITE_SPLIT + int(row._mapping[name])
-        for name in TOKENS
-    }
+def _sums_in(numbers: Sequence[int | Decimal], split: bool) -> Sums:
+    """Read what ``_sum`` selects for each of MEASURES, in their order."""
+    requests, unpriced, micros, picos, *tokens = map(int, numbers)
+    if split:
+        tokens = [high * SQLITE_SPLIT + low for high, low in zip(*[iter(tokens)] * 2, strict=True)]
+    input_tokens, cached_input_tokens, output_tokens = tokens
     return Sums(
-        requests=int(row.requests),
-        unpriced=int(row.unpriced),
-        cost_usd=Decimal(picos).scaleb(-DECIMALS, EXACT),
-        **tokens,
+        requests=requests,
+        unpriced=unpriced,
+        cost_usd=EXACT.scaleb(Decimal(micros * PICOS_PER_MICRO + picos), -DECIMALS),
+        input_tokens=input_tokens,
+        cached_input_tokens=cached_input_tokens,
+        output_tokens=output_tokens,
     )

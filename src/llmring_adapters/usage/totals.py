@@ -24,9 +24,25 @@ from llmring_core.usage import (
 PICOS_PER_MICRO = 1_000_000
 TOKENS = ("input_tokens", "cached_input_tokens", "output_tokens")
 SPANS = (1, QUARTERS_A_DAY)
-ROWS_A_STATEMENT = 1_000  # of 14 parameters; PostgreSQL takes 32767 and SQLite 32766
 
 TotalsKey = tuple[ProjectId, int, int, bytes]  # project, span, start, cell
+
+
+def _upsert(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+    """Return the statement that adds a row to a total, or makes it the total."""
+    stored, new = usage_totals.c, insert.excluded
+    picos = stored.cost_picos + new.cost_picos
+    changed = {name: stored[name] + new[name] for name in ("requests", "unpriced", *TOKENS)} | {
+        "cost_micros": stored.cost_micros + new.cost_micros + picos // PICOS_PER_MICRO,
+        "cost_picos": picos % PICOS_PER_MICRO,
+    }
+    return insert.on_conflict_do_update(index_elements=usage_totals.primary_key, set_=changed)
+
+
+UPSERT = {
+    "sqlite": _upsert(sqlite.insert(usage_totals)),
+    "postgresql": _upsert(postgresql.insert(usage_totals)),
+}
 
 
 async def add_to_totals(connection: AsyncConnection, records: Sequence[UsageRecord]) -> None:
@@ -34,10 +50,8 @@ async def add_to_totals(connection: AsyncConnection, records: Sequence[UsageReco
 
     Raises: TotalsOverflow.
     """
-    rows = totals_of(records)
     try:
-        for first in range(0, len(rows), ROWS_A_STATEMENT):
-            await _upsert(connection, rows[first : first + ROWS_A_STATEMENT])
+        await connection.execute(UPSERT[connection.dialect.name], totals_of(records))
     except DBAPIError as error:
         if _is_out_of_range(error):
             raise TotalsOverflow from error
@@ -53,20 +67,6 @@ def totals_of(records: Sequence[UsageRecord]) -> list[dict[str, Any]]:
             key = record.project, span, quarter - quarter % span, cell
             groups.setdefault(key, []).append(record)
     return [_row(key, groups[key]) for key in sorted(groups)]
-
-
-async def _upsert(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    upsert = dialect.insert(usage_totals).values(rows)
-    stored, new = usage_totals.c, upsert.excluded
-    picos = stored.cost_picos + new.cost_picos
-    changed = {name: stored[name] + new[name] for name in ("requests", "unpriced", *TOKENS)} | {
-        "cost_micros": stored.cost_micros + new.cost_micros + picos // PICOS_PER_MICRO,
-        "cost_picos": picos % PICOS_PER_MICRO,
-    }
-    await connection.execute(
-        upsert.on_conflict_do_update(index_elements=usage_totals.primary_key, set_=changed)
-    )
 
 
 def _row(key: TotalsKey, records: Sequence[UsageRecord]) -> dict[str, Any]:

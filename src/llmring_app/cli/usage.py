@@ -184,8 +184,10 @@ async def _ready(container: Container) -> AsyncIterator[None]:
     """Open what storing calls needs: the database, the prices, and the way into the ledger."""
     async with opened(container):
         await container.load_registry()()
-        async with aclosing(container.intake()):
+        try:
             yield
+        finally:
+            await container.intake().close()
 
 
 async def _project(args: Namespace, container: Container) -> ProjectId:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date
-from decimal import Decimal, localcontext
+from decimal import Decimal
 
 from msgspec import Struct
 
@@ -57,10 +57,11 @@ def summarise(totals: Totals, group_by: str) -> Summary:
     by_model: dict[str, list[Sums]] = {}
     for (_, model), sums in totals.by_day_and_model.items():
         by_model.setdefault(model, []).append(sums)
+    by_day = _by_period(totals, FIRST_DAY["day"])
     return Summary(
         total=add(totals.by_day_and_model.values()),
-        by_day=_by_period(totals, FIRST_DAY["day"]),
-        by_period=_by_period(totals, FIRST_DAY[group_by]),
+        by_day=by_day,
+        by_period=by_day if group_by == "day" else _by_period(totals, FIRST_DAY[group_by]),
         by_model={model: add(by_model[model]) for model in sorted(by_model)},
         by_alias=_sorted(totals.by_alias),
         by_origin=_sorted(totals.by_origin),
@@ -83,14 +84,13 @@ def add(parts: Iterable[Sums]) -> Sums:
     """Return the exact sum of ``parts``."""
     requests = input_tokens = cached_input_tokens = output_tokens = unpriced = 0
     cost_usd = Decimal(0)
-    with localcontext(EXACT):
-        for part in parts:
-            requests += part.requests
-            input_tokens += part.input_tokens
-            cached_input_tokens += part.cached_input_tokens
-            output_tokens += part.output_tokens
-            cost_usd += part.cost_usd
-            unpriced += part.unpriced
+    for part in parts:
+        requests += part.requests
+        input_tokens += part.input_tokens
+        cached_input_tokens += part.cached_input_tokens
+        output_tokens += part.output_tokens
+        cost_usd = EXACT.add(cost_usd, part.cost_usd)
+        unpriced += part.unpriced
     return Sums(
         requests=requests,
         input_tokens=input_tokens,
@@ -106,7 +106,10 @@ def _by_period(totals: Totals, first_day: Callable[[date], date]) -> list[DaySum
     for (day, model), sums in totals.by_day_and_model.items():
         periods.setdefault(first_day(day), {}).setdefault(model, []).append(sums)
     return [
-        _day_sums(day, {model: add(parts) for model, parts in models.items()})
+        _day_sums(
+            day,
+            {model: parts[0] if len(parts) == 1 else add(parts) for model, parts in models.items()},
+        )
         for day, models in sorted(periods.items(), reverse=True)
     ]
 

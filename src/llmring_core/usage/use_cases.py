@@ -157,6 +157,8 @@ async def pages_of(
 
 
 def _attempts(call: UsageToLog, idempotency_key: str | None) -> list[Attempt]:
+    if idempotency_key is None and call.client_log_id is None:
+        return []
     named = attempt_named(call)
     attempts = [] if named is None else [named]
     if idempotency_key is not None:

@@ -15,7 +15,6 @@ from llmring_http.usage.stats import Stats
 from llmring_http.usage.wire import LogAnswer, LogRow
 
 BODIES = (Root, Health, Alive, BatchAnswer, LogAnswer, LogRow, Stats, Problem)
-REFERENCE = "#/components/schemas/{name}"
 THEIRS = "application/json"  # the media type of the framework's own errors, which we never send
 
 
@@ -25,7 +24,9 @@ def described(schema: OpenAPI) -> dict[str, Any]:
     document["paths"]["/api/v1/log"] = {"post": log_operation()}
     document["paths"] |= bulk_operations()
     document["paths"] = dict(sorted(document["paths"].items()))
-    _, bodies = json.schema_components(BODIES, schema_hook=any_json, ref_template=REFERENCE)
+    _, bodies = json.schema_components(
+        BODIES, schema_hook=any_json, ref_template="#/components/schemas/{name}"
+    )
     for name, body in bodies.items():
         members = document["components"]["schemas"].setdefault(name, body)["properties"]
         for member, ours in body["properties"].items():

@@ -6,11 +6,12 @@ several times as much as everything the core does for it; see docs/benchmarks.md
 
 from typing import cast
 
-from litestar import asgi
+from litestar import Request
 from litestar.datastructures import Headers
+from litestar.datastructures.state import State
+from litestar.enums import ScopeType
 from litestar.exceptions import MethodNotAllowedException
-from litestar.handlers import ASGIRouteHandler
-from litestar.types import HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from msgspec.json import Encoder
 
 from llmring_core.accounts import Authenticate, InvalidApiKey
@@ -19,10 +20,11 @@ from llmring_core.idempotency import AlreadyAnswered, KeyReused
 from llmring_core.usage import LogUsage, Overloaded, TotalsOverflow
 from llmring_http.callers import SECURITY, MissingCredentials, caller_in
 from llmring_http.decoding import decode_body, schema_of
-from llmring_http.problems import BadRequest, Unprocessable, documented
+from llmring_http.problems import BadRequest, Unprocessable, documented, problem_of
 from llmring_http.requests import identity_of, read_body
 from llmring_http.usage.wire import LogAnswer, LogBody
 
+PATH = "/api/v1/log"
 JSON = (b"content-type", b"application/json")
 REPLAYED = (b"idempotency-replayed", b"true")
 
@@ -42,12 +44,11 @@ ERRORS = (
 encoder = Encoder()
 
 
-def log_route(
+def log_app(
     authenticate: Authenticate, log_usage: LogUsage, trust_identity_headers: bool
-) -> ASGIRouteHandler:
-    """Return the route that logs one call and answers once it is committed."""
+) -> ASGIApp:
+    """Return what logs one call and answers once it is committed; it raises every error."""
 
-    @asgi("/api/v1/log", copy_scope=False)
     async def log(scope: Scope, receive: Receive, send: Send) -> None:
         if cast(HTTPScope, scope)["method"] != "POST":
             raise MethodNotAllowedException(headers={"Allow": "OPTIONS, POST"})
@@ -66,6 +67,35 @@ def log_route(
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     return log
+
+
+def shortened(app: ASGIApp, log: ASGIApp) -> ASGIApp:
+    """Hand calls to be logged straight to ``log``, everything else to ``app``.
+
+    Pages of other origins go the long way: the framework knows what CORS wants.
+    """
+
+    async def shorten(scope: Scope, receive: Receive, send: Send) -> None:
+        if not _is_short(scope):
+            await app(scope, receive, send)
+            return
+        try:
+            await log(scope, receive, send)
+        except Exception as error:
+            request: Request[None, None, State] = Request(scope, receive, send)
+            answer = problem_of(request, error).to_asgi_response(request=request, app=None)
+            await answer(scope, receive, send)
+
+    return shorten
+
+
+def _is_short(scope: Scope) -> bool:
+    return (
+        scope["type"] == ScopeType.HTTP  # and no start or stop of the server
+        and scope["path"] == PATH
+        and scope["method"] == "POST"
+        and not any(name == b"origin" for name, _ in scope["headers"])
+    )
 
 
 def log_operation() -> dict[str, object]:
