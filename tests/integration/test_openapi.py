@@ -10,6 +10,7 @@ from msgspec.structs import fields
 
 from llmring_http.health.routes import Alive, Health, Root
 from llmring_http.problems import FieldError, Problem
+from llmring_http.usage.bulk import BatchAnswer, LineAnswer, LineRejected
 from llmring_http.usage.stats import Stats, StatsGroup, StatsOrigin, StatsPeriod, StatsSummary
 from llmring_http.usage.wire import LogAnswer, LogBody, LogRow
 from tests.integration.server import ROOT, RunningServer
@@ -40,6 +41,9 @@ ANSWERS = [
     Health,
     Alive,
     LogAnswer,
+    BatchAnswer,
+    LineAnswer,
+    LineRejected,
     LogRow,
     Stats,
     StatsSummary,
