@@ -20,7 +20,7 @@ dev: $(READY) ## Run the server on port 8000 with SQLite, and restart it when co
 	$(BIN)/llmring-server serve --reload --port $(port)
 
 test: $(READY) ## Run every test (args='-k name' to choose)
-	$(BIN)/python -m pytest $(args)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(args)
 
 check: lint types layers ## Everything a commit must pass besides the tests
 

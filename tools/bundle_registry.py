@@ -14,8 +14,7 @@ from msgspec import Raw, json
 
 from llmring_adapters.registry.bundled import FILE, Bundle
 from llmring_core.registry import PROVIDERS, Facts, ModelKey, ProviderFile, document_of, read_file
-
-PROSE = {"description": None, "recommended_use_cases": None}
+from llmring_core.registry.entries import PROSE
 
 
 def main(folder: Path) -> None:
@@ -24,7 +23,7 @@ def main(folder: Path) -> None:
         for provider in PROVIDERS
     ]
     models: dict[ModelKey, Facts] = {
-        key: {member: PROSE.get(member, value) for member, value in facts.items()}
+        key: {member: None if member in PROSE else value for member, value in facts.items()}
         for file in files
         for key, facts in file.models.items()
     }

@@ -41,6 +41,15 @@ FileIdentity: TypeAlias = tuple[int, int]  # device, inode
 PASSING = ("08", "25006", "40", "53", "55P03", "57", "58")
 
 
+class Outages:
+    """How many transactions failed because the database was away, busy or full."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class UnusableDatabaseUrl(ValueError):
     """The database URL cannot be used. The message never repeats it: it may hold a password."""
 
@@ -130,7 +139,9 @@ def cut_off_after(seconds: float, connection: Connection) -> Iterator[None]:
 def _sqlite(url: URL) -> AsyncEngine:
     file = Path(url.database) if url.database and url.database != ":memory:" else None
     pool = {"pool_timeout": POOL_WAIT_S} if file else {}  # in memory there is one connection
-    engine = create_async_engine(url, connect_args={"timeout": SQLITE_BUSY_MS / 1000}, **pool)
+    engine = create_async_engine(
+        url, connect_args={"timeout": SQLITE_BUSY_MS / 1000}, hide_parameters=True, **pool
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _: Any) -> None:
@@ -207,6 +218,7 @@ def _postgres(url: URL, schema: str, pool_size: int, max_overflow: int) -> Async
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_timeout=POOL_WAIT_S,
+        hide_parameters=True,  # an error is logged, and what a caller sent is not to be
     )
 
     @event.listens_for(engine.sync_engine, "checkout")

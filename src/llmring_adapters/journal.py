@@ -20,7 +20,10 @@ def undo(journal: Journal) -> None:
 
 
 class JournaledDict(dict[Key, Value], Generic[Key, Value]):
-    """A dictionary whose ``[key] = value`` is journaled. Values are immutable, keys stay."""
+    """A dictionary whose ``[key] = value`` and ``del [key]`` are journaled.
+
+    Values are immutable; a key that comes back comes last.
+    """
 
     def __init__(self, journal: Journal) -> None:
         super().__init__()
@@ -33,3 +36,8 @@ class JournaledDict(dict[Key, Value], Generic[Key, Value]):
         else:
             self._journal.append(lambda: dict.__delitem__(self, key))
         super().__setitem__(key, value)
+
+    def __delitem__(self, key: Key) -> None:
+        before = self[key]
+        self._journal.append(lambda: dict.__setitem__(self, key, before))
+        super().__delitem__(key)

@@ -31,6 +31,11 @@ def picos_of(amount: Decimal) -> int:
     return int(scaled)
 
 
+def usd_of(picos: int) -> Decimal:
+    """Return a whole number of 10⁻¹² dollars as US dollars."""
+    return Decimal(picos).scaleb(-DECIMALS, EXACT)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """Aware UTC instants: timestamptz on PostgreSQL, integer microseconds on SQLite.
 
@@ -72,7 +77,7 @@ class Usd(TypeDecorator[Decimal]):
         return picos_of(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(value).scaleb(-DECIMALS, EXACT)
+        return None if value is None else usd_of(value)
 
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # an autoincrementing key on both

@@ -9,6 +9,7 @@ from time import time_ns
 # Ids are unique, not secret: a generator in the process is enough, and asks the kernel nothing.
 # Seeded anew in a forked child, which would otherwise repeat its parent's ids.
 _entropy = Random()  # noqa: S311
+_bits = _entropy.getrandbits
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_entropy.seed)
 
@@ -19,12 +20,9 @@ def utc_now() -> datetime:
 
 def time_ordered_id() -> str:
     """Return a fresh UUIDv7 in canonical 36-character form. Source: RFC 9562 section 5.7."""
-    milliseconds = time_ns() // 1_000_000 & (1 << 48) - 1
-    value = milliseconds << 80 | _entropy.getrandbits(80)
-    value = value & ~(0xF << 76) | 7 << 76  # version
-    value = value & ~(0x3 << 62) | 2 << 62  # variant
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    now = time_ns() // 1_000_000  # 48 bits until the year 10889
+    version, variant = 0x7000 | _bits(12), 0x8000 | _bits(14)
+    return f"{now >> 16:08x}-{now & 0xFFFF:04x}-{version:04x}-{variant:04x}-{_bits(48):012x}"
 
 
 def random_secret() -> bytes:

@@ -1,5 +1,6 @@
 """The composition root: the only module that names concrete adapters."""
 
+from asyncio import to_thread
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -8,6 +9,9 @@ from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
 from llmring_adapters.database import connect_postgres, open_engine
+from llmring_adapters.redis import BoundedRedis
+from llmring_adapters.registry.archive import KeptArchive
+from llmring_adapters.registry.board import MemoryCheckBoard, RedisCheckBoard
 from llmring_adapters.registry.bundled import bundled_snapshot
 from llmring_adapters.registry.live import LiveRegistry
 from llmring_adapters.registry.web import WebRegistrySource, registry_client
@@ -15,6 +19,9 @@ from llmring_adapters.system import random_secret, time_ordered_id, utc_now
 from llmring_adapters.transactions.sql import sql_reads, sql_transactions
 from llmring_adapters.usage.intake import GroupCommit, in_one_transaction
 from llmring_adapters.usage.postgres import PostgresWriter
+from llmring_app.log_keys import log_key
+from llmring_app.measures import Measures
+from llmring_app.receipt_keys import receipt_key
 from llmring_app.settings import Settings
 from llmring_core.accounts import (
     Authenticate,
@@ -24,8 +31,23 @@ from llmring_core.accounts import (
     RevokeApiKey,
     RotateApiKey,
 )
+from llmring_core.receipts import (
+    AdoptKey,
+    AuditReceipts,
+    CloseKey,
+    FetchReceipt,
+    IssueReceipt,
+    ListKeys,
+    ListReceipts,
+    ProveReceipt,
+    StoreReceipt,
+    VerifyReceipt,
+)
 from llmring_core.registry import (
+    KeepRegistryCurrent,
     LoadRegistry,
+    ReadChangelog,
+    ReadProviderEdition,
     ReadProviderFile,
     ReadRegistry,
     ReadRegistryStatus,
@@ -33,6 +55,15 @@ from llmring_core.registry import (
     RefreshRegistry,
 )
 from llmring_core.transactions import Begin
+from llmring_core.transparency import (
+    ContinueLog,
+    ProveConsistency,
+    ProveInclusion,
+    ReadCheckpoint,
+    ReadEntries,
+    ReadLogKey,
+    ReadTile,
+)
 from llmring_core.usage import (
     ExportUsage,
     ListUsage,
@@ -43,14 +74,38 @@ from llmring_core.usage import (
     UsageWork,
 )
 
+SHARE_OF_INTERVAL = 0.8
 
-def grouped_intake(settings: Settings, begin: Begin[UsageWork]) -> GroupCommit:
+
+def grouped_intake(settings: Settings, begin: Begin[UsageWork], measures: Measures) -> GroupCommit:
     """Return the way into the ledger that suits the database."""
     if settings.is_sqlite:
-        return GroupCommit(in_one_transaction(begin))
+        return GroupCommit(in_one_transaction(begin), measures=measures.intake)
     connect = partial(connect_postgres, settings.database_url, settings.database_schema)
-    writer = PostgresWriter(connect)
-    return GroupCommit(writer, close=writer.close)
+    writer = PostgresWriter(connect, measures.outages)
+    return GroupCommit(writer, close=writer.close, measures=measures.intake)
+
+
+def validity_of_a_check(settings: Settings) -> float:
+    """Return for how many seconds one server's check of the registry counts for the others.
+
+    Less than an interval, so that whoever asked asks again the next time.
+    """
+    return min(settings.cache_ttl, SHARE_OF_INTERVAL * settings.registry_refresh_s)
+
+
+def redis_of(settings: Settings) -> BoundedRedis | None:
+    """Return the Redis that servers share, if there is one."""
+    return None if settings.redis_url is None else BoundedRedis(settings.redis_url)
+
+
+def board_of(
+    settings: Settings, redis: BoundedRedis | None, valid_s: float
+) -> MemoryCheckBoard | RedisCheckBoard:
+    """Return where servers tell each other of their checks."""
+    if redis is None:
+        return MemoryCheckBoard()
+    return RedisCheckBoard(redis, settings.registry_base_url, valid_s)
 
 
 class Container(containers.DeclarativeContainer):
@@ -58,6 +113,7 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
     clock = providers.Object(utc_now)
+    aside = providers.Object(to_thread)
     new_id = providers.Object(time_ordered_id)
     new_secret = providers.Object(random_secret)
     engine = providers.Singleton(
@@ -67,11 +123,16 @@ class Container(containers.DeclarativeContainer):
         pool_size=settings.provided.database_pool_size,
         max_overflow=settings.provided.database_pool_overflow,
     )
-    begin = providers.Singleton(sql_transactions, engine)
-    read = providers.Singleton(sql_reads, engine)
+    measures = providers.Singleton(Measures)
+    begin = providers.Singleton(sql_transactions, engine, measures.provided.outages)
+    read = providers.Singleton(sql_reads, engine, measures.provided.outages)
     find_key = providers.Singleton(cached_keys, read)
     bundled = providers.Singleton(bundled_snapshot)
     registry = providers.Singleton(LiveRegistry, bundled)
+    valid_s = providers.Singleton(validity_of_a_check, settings)
+    redis = providers.Singleton(redis_of, settings)
+    check_board = providers.Singleton(board_of, settings, redis, valid_s)
+    archive = providers.Singleton(KeptArchive, begin=read, registry=registry)
     registry_client = providers.Singleton(registry_client)
     registry_source = providers.Singleton(
         WebRegistrySource, client=registry_client, base_url=settings.provided.registry_base_url
@@ -97,14 +158,60 @@ class Container(containers.DeclarativeContainer):
 
     load_registry = providers.Factory(LoadRegistry, begin=begin, registry=registry, bundled=bundled)
     refresh_registry = providers.Factory(
-        RefreshRegistry, begin=begin, registry=registry, source=registry_source, clock=clock
+        RefreshRegistry,
+        begin=begin,
+        registry=registry,
+        source=registry_source,
+        clock=clock,
+        aside=aside,
     )
-    read_registry = providers.Factory(ReadRegistry, begin=read, registry=registry)
-    read_version = providers.Factory(ReadVersion, begin=read, registry=registry)
+    keep_registry_current = providers.Factory(
+        KeepRegistryCurrent,
+        refresh=refresh_registry,
+        board=check_board,
+        clock=clock,
+        valid_s=valid_s,
+    )
+    read_registry = providers.Factory(ReadRegistry, registry=registry, archive=archive)
+    read_version = providers.Factory(ReadVersion, archive=archive)
+    read_changelog = providers.Factory(
+        ReadChangelog, begin=read, registry=registry, archive=archive
+    )
     read_provider_file = providers.Factory(ReadProviderFile, registry=registry)
+    read_provider_edition = providers.Factory(ReadProviderEdition, begin=read, archive=archive)
     read_registry_status = providers.Factory(ReadRegistryStatus, registry=registry)
 
-    intake = providers.Singleton(grouped_intake, settings, begin)
+    receipt_signer = providers.Singleton(receipt_key, settings, new_secret)
+    adopt_key = providers.Factory(AdoptKey, begin=begin, signer=receipt_signer, clock=clock)
+    issue_receipt = providers.Factory(
+        IssueReceipt,
+        begin=begin,
+        signer=receipt_signer,
+        registry=registry,
+        clock=clock,
+        new_id=new_id,
+        new_secret=new_secret,
+    )
+    store_receipt = providers.Factory(
+        StoreReceipt, begin=begin, clock=clock, new_id=new_id, new_secret=new_secret
+    )
+    verify_receipt = providers.Factory(VerifyReceipt, begin=read)
+    fetch_receipt = providers.Factory(FetchReceipt, begin=read)
+    list_receipts = providers.Factory(ListReceipts, begin=read)
+    close_receipt_key = providers.Factory(CloseKey, begin=begin, clock=clock)
+    audit_receipts = providers.Factory(AuditReceipts, begin=read)
+    list_receipt_keys = providers.Factory(ListKeys, begin=read)
+    log_signer = providers.Singleton(log_key, settings, new_secret)
+    continue_log = providers.Factory(ContinueLog, begin=begin, read=read, signer=log_signer)
+    read_log_key = providers.Factory(ReadLogKey, signer=log_signer)
+    read_checkpoint = providers.Factory(ReadCheckpoint, begin=read)
+    read_tile = providers.Factory(ReadTile, begin=read)
+    read_entries = providers.Factory(ReadEntries, begin=read)
+    prove_consistency = providers.Factory(ProveConsistency, begin=read)
+    prove_inclusion = providers.Factory(ProveInclusion, begin=read)
+    prove_receipt = providers.Factory(ProveReceipt, begin=read, prove=prove_inclusion)
+
+    intake = providers.Singleton(grouped_intake, settings, begin, measures)
     log_usage = providers.Factory(
         LogUsage, begin=begin, intake=intake, registry=registry, clock=clock, new_id=new_id
     )

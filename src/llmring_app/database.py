@@ -1,9 +1,10 @@
 """The program's database: opened at this version's schema, made, looked at, dropped."""
 
 import os
+from asyncio import sleep
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from threading import Thread, enumerate
 
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -13,11 +14,22 @@ from llmring_adapters.database import open_engine, url_of
 from llmring_adapters.migrations import SchemaStatus, migrate, schema_status
 from llmring_app.container import Container
 from llmring_app.errors import CannotStart
+from llmring_app.places import sqlite_file
 from llmring_app.settings import Settings, without_password
 
 MAINTENANCE = "postgres"  # the database every PostgreSQL server has
 MISSING = "3D000"  # PostgreSQL's code for a database that does not exist
 TEST_SUFFIX = "_test"
+HINTS = {  # what SQLite says, and what helps
+    "unable to open database file": "does its folder exist, and may this user write there?",
+    "attempt to write a readonly database": "may this user write to the file and its folder?",
+    "file is not a database": "name another file; this one is left as it is",
+    "already exists": "it holds other tables; name another file or database",
+    "database is locked": "another program is writing to it; stop that one first",
+    "database or disk is full": "make room on the disk",
+}
+SQLITE_THREAD = "(_connection_worker_thread)"  # aiosqlite's
+THREAD_WAITS = 100  # of 10 ms
 CREATE_IT = "`llmring-server db create` makes it"
 
 
@@ -32,6 +44,24 @@ async def opened(container: Container) -> AsyncIterator[SchemaStatus]:
         with _explained(settings):
             before = await migrate(engine, settings.database_schema)
         yield before
+
+
+@asynccontextmanager
+async def as_it_is(container: Container) -> AsyncIterator[SchemaStatus]:
+    """Open the container's database without changing it, and close it in the end.
+
+    Raises: CannotStart when it cannot be used or waits for a migration, SchemaTooNew.
+    """
+    settings = container.settings()
+    status = await read_schema_status(settings)
+    if status.pending:
+        raise CannotStart(
+            f"the database {without_password(settings.database_url)} is not at this version's "
+            "schema; use the version that made it, or `llmring-server db migrate`"
+        )
+    async with _closing(container.engine()):
+        with _explained(settings):
+            yield status
 
 
 async def read_schema_status(settings: Settings) -> SchemaStatus:
@@ -78,13 +108,6 @@ async def drop_test_database(settings: Settings) -> None:
         await connection.execute(text(f"DROP DATABASE IF EXISTS {quoted} WITH (FORCE)"))
 
 
-def sqlite_file(settings: Settings) -> Path | None:
-    """Return the file of a SQLite database that has one."""
-    database = url_of(settings.database_url).database
-    in_memory = database in (None, "", ":memory:")
-    return Path(database) if settings.is_sqlite and database and not in_memory else None
-
-
 @asynccontextmanager
 async def _maintenance(settings: Settings) -> AsyncIterator[tuple[AsyncConnection, str]]:
     """Lend a connection beside the database that the URL names, and that name."""
@@ -101,10 +124,22 @@ async def _maintenance(settings: Settings) -> AsyncIterator[tuple[AsyncConnectio
 
 @asynccontextmanager
 async def _closing(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
+    others = set(enumerate())
     try:
         yield engine
     finally:
         await engine.dispose()
+        await _ended(others)
+
+
+async def _ended(others: set[Thread]) -> None:
+    """Wait for the threads of SQLite connections: one that could not be opened leaves its thread
+    to report to an event loop, which must not be closed until then.
+    """
+    for _ in range(THREAD_WAITS):
+        if not any(thread.name.endswith(SQLITE_THREAD) for thread in set(enumerate()) - others):
+            return
+        await sleep(0.01)
 
 
 @contextmanager
@@ -128,8 +163,10 @@ def _reason(error: SQLAlchemyError | OSError, settings: Settings) -> str:
     password = url_of(settings.database_url).password
     if password and str(password) in said:
         return type(error).__name__
-    missing = isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == MISSING
-    return f"{said}; {CREATE_IT}" if missing else said
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == MISSING:
+        return f"{said}; {CREATE_IT}"
+    hint = next((hint for words, hint in HINTS.items() if words in said), None)
+    return f"{said}; {hint}" if hint else said
 
 
 def _quoted(connection: AsyncConnection, name: str) -> str:

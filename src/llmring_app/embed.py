@@ -4,12 +4,14 @@
 `LogUsage` and the adapters imported here.
 """
 
+from asyncio import to_thread
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from llmring_adapters.database import open_engine
 from llmring_adapters.migrations import migrate
+from llmring_adapters.registry.archive import KeptArchive
 from llmring_adapters.registry.bundled import bundled_snapshot
 from llmring_adapters.registry.live import LiveRegistry
 from llmring_adapters.registry.web import WebRegistrySource, registry_client
@@ -81,8 +83,8 @@ async def _assembled(
             ),
             list_usage=ListUsage(begin=read),
             summarise_usage=SummariseUsage(begin=read),
-            read_registry=ReadRegistry(begin=read, registry=registry),
+            read_registry=ReadRegistry(registry=registry, archive=KeptArchive(read, registry)),
             refresh_registry=RefreshRegistry(
-                begin=begin, registry=registry, source=source, clock=utc_now
+                begin=begin, registry=registry, source=source, clock=utc_now, aside=to_thread
             ),
         )

@@ -1,9 +1,10 @@
 """The web application: settings to container to app, opened and closed in order."""
 
 import gc
+import logging
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
 from litestar import Litestar
@@ -12,37 +13,56 @@ from litestar.types import ASGIApp
 from llmring_adapters.database import ping
 from llmring_app.container import Container, use_cases
 from llmring_app.database import opened
+from llmring_app.log_keys import check_log_key
+from llmring_app.metrics import exposition
 from llmring_app.refreshing import kept_fresh
+from llmring_app.sequencing import log_continued
 from llmring_app.settings import Settings
 from llmring_http.app import create_app
-from llmring_http.options import HttpOptions
+from llmring_http.options import HttpOptions, no_redis
 
 COLLECT_AFTER = 50_000  # objects made and not freed
 
 
 def create_application() -> ASGIApp:
     """Build the app from the environment, for an ASGI server that imports it. Raises BadSetting."""
+    logging.captureWarnings(True)
     return application(Container(settings=Settings.read(os.environ)))
 
 
 def application(container: Container) -> ASGIApp:
     """Build the app; its database is opened when it starts and closed when it stops."""
     settings = container.settings()
+    redis = container.redis()
     options = HttpOptions(
         clock=container.clock(),
         new_id=container.new_id(),
         database_answers=partial(ping, container.engine()),
+        redis_state=no_redis if redis is None else redis.state,
         cors_origins=settings.cors_origins,
         trust_identity_headers=settings.trust_identity_headers,
         max_body_bytes=settings.max_body_bytes,
+        max_in_flight=settings.max_in_flight,
+        requests=container.measures().requests,
+        access_log=settings.access_log,
+        metrics=partial(exposition, container),
+        metrics_token=settings.metrics_token,
     )
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         async with opened(container):
             await container.load_registry()()
+            await container.adopt_key()()
+            await check_log_key(container.read(), container.log_signer())
             _collect_rarely()
-            async with container.registry_client(), kept_fresh(container), closing(container):
+            async with (
+                container.registry_client(),
+                aclosing(container.check_board()),
+                kept_fresh(container),
+                log_continued(container),
+                closing(container),
+            ):
                 yield
 
     return create_app(use_cases(container), options, [running])

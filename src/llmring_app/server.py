@@ -5,10 +5,11 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
@@ -17,6 +18,8 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 from llmring_app.container import Container
 from llmring_app.database import opened
 from llmring_app.errors import CannotStart
+from llmring_app.logs import log_config
+from llmring_app.protocol import GuardedProtocol, Limits
 from llmring_app.settings import Settings, variable, without_password
 from llmring_core import __version__
 
@@ -25,13 +28,6 @@ PACKAGES: Final = sorted(Path(__file__).parents[1].glob("llmring_*"))
 DRAIN_S: Final = 25  # for requests under way when asked to stop
 IDLE_S: Final = 75  # a connection is kept for its next request, longer than proxies keep theirs
 BACKLOG: Final = 2048  # connections
-LOGGING: Final[dict[str, Any]] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"level": "WARNING", "handlers": ["stderr"]},
-}
 
 
 def prepare(settings: Settings, host: str, port: int, workers: int) -> socket.socket:
@@ -49,27 +45,32 @@ def prepare(settings: Settings, host: str, port: int, workers: int) -> socket.so
             "SQLite has one writer; use --workers 1, or a PostgreSQL LLMRING_DATABASE_URL"
         )
     listener = _listening(host, port)  # first: without an address nothing should be changed
-    asyncio.run(_up_to_date(settings))
+    try:
+        asyncio.run(_up_to_date(settings))
+    except BaseException:
+        listener.close()
+        raise
     return listener
 
 
 def run(listener: socket.socket, settings: Settings, reload: bool, workers: int) -> int:
     """Serve until the process is asked to stop, finish what is under way, return the exit code."""
     os.environ[variable("env")] = settings.env  # the app reads it, maybe in other processes
+    limits = Limits(head_s=settings.header_timeout_s, body_s=settings.body_timeout_s)
     config = Config(
         APPLICATION,
         factory=True,
         workers=workers,
         reload=reload,
         reload_dirs=[str(folder) for folder in PACKAGES] if reload else None,
-        http="httptools",
+        http=partial(GuardedProtocol, limits),  # type: ignore[arg-type]  # only ever called
         lifespan="on",
         backlog=BACKLOG,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # who calls is told by keys, not by addresses
-        log_config=LOGGING,
-        log_level="warning",
+        log_config=log_config(settings),
+        log_level=settings.log_level,
         timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )

@@ -10,12 +10,17 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct, convert, json, to_builtins
 
 from llmring_adapters.database import url_of
+from llmring_adapters.redis import pool_of
 from llmring_app.dotenv import read_dotenv
 from llmring_app.errors import BadSetting
 
 PREFIX: Final = "LLMRING_"
 DOTENV: Final = Path(".env")  # in the current directory
-SECRET_FILES: Final = {"database_url_file": "database_url", "redis_url_file": "redis_url"}
+SECRET_FILES: Final = {
+    "database_url_file": "database_url",
+    "redis_url_file": "redis_url",
+    "metrics_token_file": "metrics_token",
+}
 PUBLIC_REGISTRY: Final = "https://llmring.github.io/registry/"
 HISTORIC_AUTH: Final = "api_key_validation_mode"
 HISTORIC_AUTH_VALUES: Final = {"bridge": "open", "strict": "keys"}
@@ -36,9 +41,6 @@ TOLERATED: Final = frozenset(
         "prefer_saas",
         "profile",
         "project_key",
-        "receipts_key_id",
-        "receipts_private_key_b64",
-        "receipts_public_key_b64",
         "server_url",
         "strict_cost",
     }
@@ -78,6 +80,12 @@ Flag: TypeAlias = Annotated[bool, Meta(description="true or false")]
 Seconds: TypeAlias = Annotated[
     int, Meta(ge=0, le=31_536_000, description="whole seconds from 0 to 31536000, a year")
 ]
+SomeSeconds: TypeAlias = Annotated[
+    int, Meta(ge=1, le=3600, description="whole seconds from 1 to 3600, an hour")
+]
+Requests: TypeAlias = Annotated[
+    int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")
+]
 Connections: TypeAlias = Annotated[
     int, Meta(ge=0, le=1000, description="a whole number from 0 to 1000")
 ]
@@ -86,6 +94,30 @@ SomeConnections: TypeAlias = Annotated[
 ]
 Bytes: TypeAlias = Annotated[
     int, Meta(ge=1024, le=2**30, description="a whole number of bytes from 1024 to 1073741824")
+]
+LogFormat: TypeAlias = Annotated[Literal["json", "text"] | None, Meta(description="json or text")]
+LogLevel: TypeAlias = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    Meta(description="debug, info, warning or error"),
+]
+Key: TypeAlias = Annotated[
+    Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}=?$")] | None,
+    Meta(description="32 bytes as base64url"),
+]
+KeyName: TypeAlias = Annotated[
+    Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None,
+    Meta(description="1 to 64 letters, digits, dots, hyphens or underscores"),
+]
+LogName: TypeAlias = Annotated[
+    Annotated[str, Meta(pattern=r"^[!-*,-~]{1,200}$")] | None,
+    Meta(description="a name such as bills.example.com/log, without blanks and plus signs"),
+]
+FileName: TypeAlias = Annotated[
+    Annotated[str, Meta(min_length=1)] | None, Meta(description="the name of a file")
+]
+Token: TypeAlias = Annotated[
+    Annotated[str, Meta(pattern=r"^[!-~]{16,256}$")] | None,
+    Meta(description="16 to 256 visible ASCII characters"),
 ]
 
 
@@ -106,6 +138,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     open_to_network: Flag = False
     trust_identity_headers: Flag = False
     max_body_bytes: Bytes = 1024**2
+    max_in_flight: Requests = 4096  # of each worker
+    header_timeout_s: SomeSeconds = 15
+    body_timeout_s: SomeSeconds = 30  # in each such time some of the body must come
+    log_format: LogFormat = None  # text on a terminal, else json
+    log_level: LogLevel = "warning"
+    access_log: Flag = False
+    metrics_token: Token = None
+    receipts_private_key_b64: Key = None  # without it, the file's
+    receipts_public_key_b64: Key = None  # checked against the private one
+    receipts_key_id: KeyName = None  # without it, made of the public key
+    receipts_key_file: FileName = None
+    log_origin: LogName = None  # without it, made of the log's key
+    log_key_file: FileName = None
 
     @classmethod
     def read(cls, environment: Mapping[str, str], dotenv: Path = DOTENV) -> Self:
@@ -135,6 +180,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         values: dict[str, object] = to_builtins(self)
         values["database_url"] = without_password(self.database_url)
         values["redis_url"] = self.redis_url and without_password(self.redis_url)
+        values["metrics_token"] = self.metrics_token and "***"
+        values["receipts_private_key_b64"] = self.receipts_private_key_b64 and "***"
         return {variable(field): value for field, value in values.items()}
 
     def __repr__(self) -> str:  # a traceback or a log may print it
@@ -227,6 +274,8 @@ def _check_address(field: str, text: str) -> None:
     """Raises ValueError when the library behind a URL could not read it."""
     if field == "database_url":
         url_of(text)
+    elif field == "redis_url":
+        pool_of(text)
     elif field.endswith("_url"):
         _ = urlsplit(text).port
 

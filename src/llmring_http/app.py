@@ -16,10 +16,15 @@ from llmring_core.errors import LLMRingError
 from llmring_http.callers import SCHEMES, caller_provider
 from llmring_http.docs.routes import asset, openapi, redoc, swagger_ui
 from llmring_http.frame import framed
+from llmring_http.guard import guarded
 from llmring_http.health.routes import HealthController
+from llmring_http.metrics import metrics_route
 from llmring_http.options import HttpOptions, Lifespan
 from llmring_http.problems import domain_problem, http_problem, unexpected_problem
+from llmring_http.receipts.keys import key_set, public_key_jwk, public_key_pem, public_keys
+from llmring_http.receipts.routes import ReceiptController
 from llmring_http.registry.routes import RegistryController
+from llmring_http.transparency.routes import LogController
 from llmring_http.usage.ingest import PATH, log_app, shortened
 from llmring_http.usage.ingest_many import bulk_routes
 from llmring_http.usage.routes import UsageController
@@ -28,6 +33,12 @@ HANDLERS: list[ControllerRouterHandler] = [
     HealthController,
     RegistryController,
     UsageController,
+    ReceiptController,
+    LogController,
+    public_key_pem,
+    public_key_jwk,
+    public_keys,
+    key_set,
     openapi,
     swagger_ui,
     redoc,
@@ -45,7 +56,14 @@ CORS_REQUEST_HEADERS = [
     "X-Request-ID",
     "X-User-ID",
 ]
-CORS_ANSWER_HEADERS = ["ETag", "Idempotency-Replayed", "X-Next-Cursor", "X-Request-ID"]
+CORS_ANSWER_HEADERS = [
+    "Age",
+    "ETag",
+    "Idempotency-Replayed",
+    "X-Next-Cursor",
+    "X-Registry-Status",
+    "X-Request-ID",
+]
 
 
 def create_app(
@@ -55,8 +73,8 @@ def create_app(
 ) -> ASGIApp:
     """Build the application; ``use_cases`` maps a handler's parameter name to its value's maker."""
     litestar = create_litestar(use_cases, options, lifespan)
-    app = shortened(litestar, _log_app(use_cases, options))
-    return framed(app, options.new_id, options.max_body_bytes)
+    app = guarded(shortened(litestar, _log_app(use_cases, options)), options.max_in_flight)
+    return framed(app, options.new_id, options.max_body_bytes, options.requests, options.access_log)
 
 
 def create_litestar(
@@ -70,12 +88,16 @@ def create_litestar(
     bulk = bulk_routes(
         use_cases["authenticate"](), use_cases["log_batch"](), options.trust_identity_headers
     )
+    metrics = []
+    if options.metrics is not None:
+        metrics = [metrics_route(options.metrics, options.metrics_token)]
     return Litestar(
-        [*HANDLERS, log, *bulk],
+        [*HANDLERS, log, *bulk, *metrics],
         dependencies=dependencies
         | {
             "caller": Provide(caller_provider(options.trust_identity_headers)),
             "database_answers": _provide(lambda: options.database_answers),
+            "redis_state": _provide(lambda: options.redis_state),
             "now": _provide(options.clock),
         },
         exception_handlers={

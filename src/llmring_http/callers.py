@@ -4,7 +4,6 @@ import re
 from collections.abc import Awaitable, Callable
 
 from litestar import Request
-from litestar.datastructures import Headers
 from litestar.datastructures.state import State
 from litestar.di import NamedDependency
 from litestar.openapi.spec import Components, SecurityRequirement, SecurityScheme
@@ -13,8 +12,13 @@ from llmring_core.accounts import MAX_KEY_LENGTH, Authenticate, Caller
 from llmring_core.errors import Unauthenticated
 from llmring_core.ids import ProjectId
 from llmring_http.problems import BadRequest
+from llmring_http.requests import SentHeaders, headers_of
 
-KEY_HEADERS = ("X-API-Key", "X-Project-Key", "Authorization")
+KEY_HEADERS = {
+    b"x-api-key": "X-API-Key",
+    b"x-project-key": "X-Project-Key",
+    b"authorization": "Authorization",
+}
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 SCHEMES = Components(
     security_schemes={
@@ -46,13 +50,16 @@ def caller_provider(
     async def caller(
         request: Request[None, None, State], authenticate: NamedDependency[Authenticate]
     ) -> Caller:
-        return await caller_in(request.headers, authenticate, trust_identity_headers)
+        headers = headers_of(request.scope)
+        found = await caller_in(headers, authenticate, trust_identity_headers)
+        request.scope["state"]["project"] = found.project
+        return found
 
     return caller
 
 
 async def caller_in(
-    headers: Headers, authenticate: Authenticate, trust_identity_headers: bool
+    headers: SentHeaders, authenticate: Authenticate, trust_identity_headers: bool
 ) -> Caller:
     """Return who the headers say is calling.
 
@@ -67,9 +74,9 @@ async def caller_in(
     raise MissingCredentials
 
 
-def api_key_in(headers: Headers) -> str | None:
+def api_key_in(headers: SentHeaders) -> str | None:
     """Return the one API key the headers carry, however many of them repeat it."""
-    keys = {key for name in KEY_HEADERS for key in _keys(name, headers.getall(name, []))}
+    keys = {key for sent, name in KEY_HEADERS.items() for key in _keys(name, headers.all(sent))}
     if len(keys) > 1:
         raise BadRequest(
             "X-API-Key, X-Project-Key and Authorization carry different keys; send one"
@@ -77,7 +84,7 @@ def api_key_in(headers: Headers) -> str | None:
     return keys.pop() if keys else None
 
 
-def identity_in(headers: Headers) -> Caller:
+def identity_in(headers: SentHeaders) -> Caller:
     """Return the project that an authenticating proxy vouches for."""
     user, project = _identity("X-User-ID", headers), _identity("X-Project-ID", headers)
     if user is None or project is None:
@@ -89,12 +96,14 @@ def identity_in(headers: Headers) -> Caller:
     return Caller(project=ProjectId(project.lower()))
 
 
-def _identity(name: str, headers: Headers) -> str | None:
-    values = _once(name, headers.getall(name, []))
+def _identity(name: str, headers: SentHeaders) -> str | None:
+    values = _once(name, headers.all(name.lower().encode()))
     return values[0] if values else None
 
 
 def _keys(name: str, values: list[str]) -> list[str]:
+    if not values:
+        return values
     values = _once(name, values)
     if name == "Authorization":
         schemes = [value.partition(" ") for value in values]
@@ -106,10 +115,10 @@ def _keys(name: str, values: list[str]) -> list[str]:
 
 
 def _once(name: str, values: list[str]) -> list[str]:
-    """Return the trimmed values, of which there is at most one; who sends two hides something."""
+    """Return the values, of which there is at most one; who sends two hides something."""
     if len(values) > 1:
         raise BadRequest(f"{name} must be sent once")
-    return [value.strip(" \t") for value in values]
+    return values
 
 
 def _check_form(name: str, key: str) -> None:

@@ -5,7 +5,7 @@ every error with its place.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeVar, get_args
@@ -24,17 +24,16 @@ from msgspec.structs import FieldInfo, fields
 from llmring_core.accounts import Caller
 from llmring_core.usage import MAX_COUNT
 from llmring_http.problems import FieldError, Unprocessable
+from llmring_http.structure import check_structure, plain_json
 
 Wire = TypeVar("Wire", bound=Struct)
 AnyRequest = Request[None, None, State]
 
-JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json|\*/\*", re.IGNORECASE)
+JSON_TYPE = re.compile(
+    r"\s*(application/([\w.-]+\+)?json|\*/\*)\s*(;(?!\s*charset\s*=)[^;]*|;\s*charset=\"?utf-?8\"?\s*)*",
+    re.IGNORECASE,
+)
 MAX_ECHO = 100  # characters of what was sent that an error may repeat
-MAX_DEPTH = 32  # arrays and objects within each other, the outermost included
-OFFSET = re.compile(r"\(byte (\d+)\)")
-STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # possessive: linear in what is sent
-BRACKETS = bytes.maketrans(b"{}", b"[]")
-NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 # What msgspec says, in the words that historic clients know: pattern, type, message.
 WORDS: Final = (
@@ -70,6 +69,19 @@ def query_parameters(wire: type[Wire]) -> dict[str, Any]:
     ) -> Wire:
         return decode_query(request.query_params.multi_items(), wire)
 
+    return _with_query(wire, params)
+
+
+def public_query_parameters(wire: type[Wire]) -> dict[str, Any]:
+    """Return the same for a handler that strangers may ask."""
+
+    async def params(request: AnyRequest) -> Wire:
+        return decode_query(request.query_params.multi_items(), wire)
+
+    return _with_query(wire, params)
+
+
+def _with_query(wire: type[Wire], params: Callable[..., Awaitable[Wire]]) -> dict[str, Any]:
     properties = schema_of(wire)["properties"]
     parameters: list[Parameter | Reference] = [
         Parameter(name=name, param_in="query", required=False, schema=schema)
@@ -86,32 +98,19 @@ def query_parameters(wire: type[Wire]) -> dict[str, Any]:
 
 def decode_body(body: bytes, content_type: str | None, wire: type[Wire]) -> Wire:
     """Read a JSON object. Raises Unprocessable with every field that breaks its rule."""
-    if content_type and not JSON_TYPE.fullmatch(content_type.partition(";")[0].strip()):
+    if content_type and not JSON_TYPE.fullmatch(content_type):
         rule = "Input should be a JSON object; send it with Content-Type: application/json"
         raise Unprocessable([FieldError(type="model_attributes_type", loc=["body"], msg=rule)])
     if not body:
         raise Unprocessable(
             [FieldError(type="missing", loc=["body"], msg="Field required", input=None)]
         )
-    _check_text_and_depth(body)
-    decoder: json.Decoder[Wire] = _decoder(wire)
-    try:
-        return decoder.decode(body)
-    except ValidationError as error:
-        raise Unprocessable(_errors_in("body", _json_in(body), wire, error)) from None
-    except (ValueError, RecursionError) as error:
-        raise _malformed(body, error) from None
+    return _typed(body, wire)
 
 
 def decode_part(part: Raw, wire: type[Wire]) -> Wire:
-    """Read one member of a body that was read before. Raises Unprocessable."""
-    decoder: json.Decoder[Wire] = _decoder(wire)
-    try:
-        return decoder.decode(part)
-    except ValidationError as error:
-        raise Unprocessable(_errors_in("body", _json_in(bytes(part)), wire, error)) from None
-    except (ValueError, RecursionError) as error:
-        raise _malformed(bytes(part), error) from None
+    """Read a JSON object out of several. Raises Unprocessable."""
+    return _typed(bytes(part), wire)
 
 
 def decode_query(items: Iterable[tuple[str, str]], wire: type[Wire]) -> Wire:
@@ -138,48 +137,18 @@ def any_json(_: type[object]) -> dict[str, Any]:
     return {"description": "any JSON value"}
 
 
-def _check_text_and_depth(body: bytes) -> None:
-    """Refuse what the decoder lets pass in members it ignores, or what breaks whoever encodes it.
-
-    Raises: Unprocessable when ``body`` is not UTF-8, or nested more than 32 levels deep.
-    """
+def _typed(body: bytes, wire: type[Wire]) -> Wire:
+    check_structure(body)
+    decoder: json.Decoder[Wire] = _decoder(wire)
     try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        message = "JSON decode error: must be UTF-8"
-        wrong = FieldError(type="json_invalid", loc=["body", error.start], msg=message)
-        raise Unprocessable([wrong]) from None
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deep(body):
-        message = f"must not be nested more than {MAX_DEPTH} levels deep"
-        raise Unprocessable([FieldError(type="value_error", loc=["body"], msg=message)])
-
-
-def _is_deep(body: bytes) -> bool:
-    """Take the innermost pairs of brackets away, level by level, and tell whether some stay."""
-    left = STRING.sub(b"", body).translate(BRACKETS, NO_BRACKETS)
-    for _ in range(MAX_DEPTH):
-        left = left.replace(b"[]", b"")
-    return b"[" in left
+        return decoder.decode(body)
+    except ValidationError as error:
+        raise Unprocessable(_errors_in("body", plain_json(body), wire, error)) from None
 
 
 @cache
 def _decoder(wire: type[Struct]) -> json.Decoder[Any]:
     return json.Decoder(wire, strict=False)  # historic clients may send "12" for 12
-
-
-def _json_in(body: bytes) -> object:
-    try:
-        return json.decode(body)
-    except (ValueError, RecursionError) as error:
-        raise _malformed(body, error) from None
-
-
-def _malformed(body: bytes, error: Exception) -> Unprocessable:
-    found = OFFSET.search(str(error))
-    offset = int(found[1]) if found else len(body)
-    reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-    message = f"JSON decode error: {reason}"
-    return Unprocessable([FieldError(type="json_invalid", loc=["body", offset], msg=message)])
 
 
 def _errors_in(
@@ -198,7 +167,7 @@ def _field_errors(place: str, given: Mapping[str, object], field: FieldInfo) -> 
     if name not in given:
         missing = FieldError(type="missing", loc=[place, name], msg="Field required")
         return [missing] if field.required else []
-    if field.type is Raw:
+    if field.type is Raw or Raw in get_args(field.type):  # read later, by rules of its own
         return []
     try:
         convert(given[name], field.type, strict=False)

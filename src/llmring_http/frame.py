@@ -1,15 +1,19 @@
 """The outermost layer: what holds for every request and every answer, whoever gives it."""
 
+import logging
 import re
 from collections.abc import Iterable
+from time import perf_counter
+from typing import Any
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from llmring_core.ids import NewId
-from llmring_http.requests import limited
+from llmring_http.measures import UNKNOWN, RequestMeasures, known
+from llmring_http.requests import headers_of, limited
 
-OURS = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+OURS = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # On every answer, whoever asks: a cache must not hand one origin's answer to another's page.
 VARY = b"Accept-Encoding, Origin"
 EVERY_ANSWER = [
@@ -21,46 +25,83 @@ EVERY_ANSWER = [
 NOT_STORED = (b"cache-control", b"no-store")
 NO_CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
+log = logging.getLogger("llmring.access")
 
-def framed(app: ASGIApp, new_id: NewId, max_body_bytes: int) -> ASGIApp:
-    """Give every request an id and every answer its headers, and answer HEAD wherever GET is."""
+
+def framed(
+    app: ASGIApp,
+    new_id: NewId,
+    max_body_bytes: int,
+    measures: RequestMeasures,
+    access_log: bool = False,
+) -> ASGIApp:
+    """Give every request an id and every answer its headers, answer HEAD wherever GET is, and
+    count it all.
+    """
 
     async def frame(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        request_id = _request_id(scope, new_id)
-        head = scope["method"] == "HEAD"
-        # A copy: the server reads its own scope to know that HEAD is answered without a body.
-        inner = scope.copy()
-        inner["state"] = {**scope.get("state", {}), "request_id": request_id}
+        began = perf_counter()
+        status = 0  # no answer
+        method = str(scope["method"])
+        headers = headers_of(scope)
+        sent_id = headers.get(b"x-request-id")
+        request_id = sent_id if sent_id and OURS.fullmatch(sent_id) else new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        head = method == "HEAD"
         if head:
-            inner["method"] = "GET"  # Litestar answers 405 to HEAD
+            # A copy: the server reads its own scope to know that HEAD is answered without a body.
+            scope = scope.copy()
+            scope["method"] = "GET"  # Litestar answers 405 to HEAD
 
         async def send_framed(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 message["headers"] = _headers(message["headers"], request_id)
             elif head and message["type"] == "http.response.body":
                 message["body"] = b""
             await send(message)
 
-        await app(inner, limited(receive, scope["headers"], max_body_bytes), send_framed)
+        try:
+            await app(scope, limited(receive, headers, max_body_bytes), send_framed)
+        finally:
+            seconds = perf_counter() - began
+            route = str(scope.get("path_template") or UNKNOWN)
+            measures.add(method, route, status, seconds)
+            if access_log:
+                _log(method, route, status, seconds, scope["state"])
 
     return frame
 
 
-def _request_id(scope: Scope, new_id: NewId) -> str:
-    """Return the caller's id for this request when it is one we would log, else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and OURS.fullmatch(value):
-            return value.decode()
-    return new_id()
+def _log(method: str, route: str, status: int, seconds: float, state: dict[str, Any]) -> None:
+    """Log a request by its route: what a caller writes into a path or query may be a secret."""
+    facts = {
+        "method": known(method),
+        "route": route,
+        "status": status,
+        "duration_ms": round(seconds * 1000, 3),
+        "request_id": state["request_id"],
+        "project": state.get("project"),
+    }
+    log.info("request", extra=facts)
 
 
 def _headers(given: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
-    headers = [pair for pair in given if pair[0].lower() != b"vary"]
-    names = {name.lower() for name, _ in headers}
-    headers.append((b"x-request-id", request_id.encode()))
-    headers.extend(EVERY_ANSWER)
-    headers.extend(pair for pair in (NOT_STORED, NO_CONTENT_POLICY) if pair[0] not in names)
+    headers = [(b"x-request-id", request_id.encode()), *EVERY_ANSWER]
+    open_to_caches = has_policy = False
+    for pair in given:
+        name = pair[0].lower()
+        if name == b"vary":
+            continue
+        headers.append(pair)
+        open_to_caches = open_to_caches or name == b"cache-control"
+        has_policy = has_policy or name == b"content-security-policy"
+    if not open_to_caches:
+        headers.append(NOT_STORED)
+    if not has_policy:
+        headers.append(NO_CONTENT_POLICY)
     return headers

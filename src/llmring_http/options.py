@@ -2,14 +2,19 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from litestar import Litestar
 
 from llmring_core.clock import Clock
 from llmring_core.ids import NewId
+from llmring_http.measures import RequestMeasures
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+async def no_redis() -> str:
+    return "disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +22,12 @@ class HttpOptions:
     clock: Clock
     new_id: NewId  # names requests
     database_answers: Callable[[], Awaitable[bool]]
+    redis_state: Callable[[], Awaitable[str]] = no_redis  # connected, disconnected or disabled
     cors_origins: tuple[str, ...] = ()
     trust_identity_headers: bool = False  # only behind a proxy that authenticates and sets them
     max_body_bytes: int = 1024 * 1024
+    max_in_flight: int = 4096  # requests
+    requests: RequestMeasures = field(default_factory=RequestMeasures)
+    access_log: bool = False
+    metrics: Callable[[], bytes] | None = None  # Prometheus text; None: there is no /metrics
+    metrics_token: str | None = None  # without one, only direct callers nearby are answered

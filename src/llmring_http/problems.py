@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, json
 
 from llmring_core.errors import (
     Conflict,
@@ -25,9 +25,11 @@ from llmring_core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from llmring_core.receipts import BadSignature
 
 STATUS: Final[dict[type[LLMRingError], int]] = {
     Invalid: 422,
+    BadSignature: 400,  # as historic servers answer
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
@@ -39,6 +41,7 @@ STATUS: Final[dict[type[LLMRingError], int]] = {
 HEADERS: Final[dict[int, dict[str, str]]] = {
     401: {"WWW-Authenticate": "Bearer"},
     409: {"Retry-After": "1"},
+    413: {"Connection": "close"},
     503: {"Retry-After": "1"},
 }
 MEDIA_TYPE = "application/problem+json"
@@ -114,6 +117,31 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> Response[Pr
     return unexpected_problem(request, error)
 
 
+def bare_answer(status: int, detail: str, request_id: str) -> bytes:
+    """Return a whole HTTP/1.1 answer, for requests that no application ever sees."""
+    phrase = HTTPStatus(status).phrase
+    code = phrase.lower().replace(" ", "-")
+    problem = Problem(
+        type=f"urn:llmring:{code}",
+        title=phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request_id,
+    )
+    body = json.encode(problem)
+    head = (
+        f"HTTP/1.1 {status} {phrase}\r\n"
+        f"content-type: {MEDIA_TYPE}\r\n"
+        f"content-length: {len(body)}\r\n"
+        f"x-request-id: {request_id}\r\n"
+        "x-content-type-options: nosniff\r\n"
+        "cache-control: no-store\r\n"
+        "connection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 def domain_problem(request: Request[Any, Any, Any], error: LLMRingError) -> Response[Problem]:
     status = status_of(type(error))
     title = (type(error).__doc__ or "").splitlines()[0]
@@ -135,7 +163,7 @@ def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Respo
 
 def unexpected_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """A bug. The log has its trace; the caller learns nothing about our insides."""
-    log.error("unexpected error, request %s", request_id(request), exc_info=error)
+    log.error("unexpected error", exc_info=error, extra={"request_id": request_id(request)})
     phrase = "Internal Server Error"
     return _response(request, 500, "internal", phrase, phrase)
 

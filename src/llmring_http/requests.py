@@ -1,13 +1,12 @@
 """What a request brings besides who sends it: its names, and its body within limits."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import cast
 
-from litestar.datastructures import Headers
 from litestar.exceptions import ClientException
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
-from litestar.types import HTTPReceiveMessage, Receive, Scope
+from litestar.types import HTTPReceiveMessage, HTTPScope, Receive, Scope
 from msgspec import Struct
 
 from llmring_http.problems import BadRequest
@@ -21,6 +20,32 @@ class BodyTooLarge(ClientException):
     status_code = HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
 
+class SentHeaders:
+    """The headers of a request, by lower-case name.
+
+    Litestar's own decode every one of them for every request; of most requests we read two.
+    """
+
+    __slots__ = ("_last", "_pairs")
+
+    def __init__(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        self._pairs = pairs
+        self._last = dict(pairs)
+
+    def all(self, name: bytes) -> list[str]:
+        """Return every value sent under ``name``."""
+        if name not in self._last:
+            return []
+        if len(self._last) == len(self._pairs):  # no name came twice
+            return [_text(self._last[name])]
+        return [_text(value) for found, value in self._pairs if found == name]
+
+    def get(self, name: bytes) -> str | None:
+        """Return the last value sent under ``name``."""
+        value = self._last.get(name)
+        return None if value is None else _text(value)
+
+
 class RequestIdentity(Struct, frozen=True, kw_only=True):
     """How a request names itself."""
 
@@ -28,9 +53,13 @@ class RequestIdentity(Struct, frozen=True, kw_only=True):
     request_id: str | None
 
 
-def identity_of(headers: Headers, scope: Scope) -> RequestIdentity:
+def headers_of(scope: Scope) -> SentHeaders:
+    return SentHeaders(cast(Sequence[tuple[bytes, bytes]], cast(HTTPScope, scope)["headers"]))
+
+
+def identity_of(headers: SentHeaders, scope: Scope) -> RequestIdentity:
     """Raises BadRequest when the Idempotency-Key is malformed or repeated."""
-    keys = headers.getall("Idempotency-Key", [])
+    keys = headers.all(b"idempotency-key")
     if len(keys) > 1:
         raise BadRequest("Idempotency-Key must be sent once")
     if keys and not KEY.fullmatch(keys[0]):
@@ -40,13 +69,20 @@ def identity_of(headers: Headers, scope: Scope) -> RequestIdentity:
     )
 
 
-def limited(receive: Receive, headers: Iterable[tuple[bytes, bytes]], max_bytes: int) -> Receive:
+def _text(value: bytes) -> str:
+    """Return a header's value without the blanks around it, which are no part of it."""
+    return value.decode("latin-1").strip(" \t")
+
+
+def limited(receive: Receive, headers: SentHeaders, max_bytes: int) -> Receive:
     """Return ``receive`` with a limit on the body: as announced, and as it arrives.
 
     It raises BodyTooLarge, before anything is read when the announced length tells.
     """
-    announced = next((value for name, value in headers if name == b"content-length"), b"")
-    received = int(announced) if announced.isdigit() and int(announced) > max_bytes else 0
+    announced = headers.get(b"content-length") or ""
+    if announced.isdecimal() and int(announced) <= max_bytes:
+        return receive  # the server reads no more than was announced
+    received = int(announced) if announced.isdecimal() else 0
 
     async def receive_limited() -> HTTPReceiveMessage:
         nonlocal received

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from time import monotonic
 
 import httpx
@@ -11,10 +11,12 @@ import pytest
 
 from llmring_adapters.registry.memory import MemoryRegistrySource
 from llmring_adapters.registry.web import MAX_BYTES, WebRegistrySource, registry_client
-from llmring_core.registry import RegistrySource, RegistryUnavailable
+from llmring_core.registry import RegistrySource, RegistryUnavailable, read_file
 from tests.unit.registry.builders import published
 
 GOOD = published()
+HTML = b"<!DOCTYPE html><title>Sorry</title>"
+NO_OWN: Mapping[str, bytes] = {}
 
 Reply = Callable[[StreamWriter], Awaitable[None]]
 Start = Callable[..., Awaitable[WebRegistrySource]]
@@ -23,14 +25,15 @@ Start = Callable[..., Awaitable[WebRegistrySource]]
 class FakeRegistry:
     """A registry on a real socket that answers each request with the next reply, then the last."""
 
-    def __init__(self, *replies: bytes | Reply) -> None:
+    def __init__(self, *replies: bytes | Reply, own: Mapping[str, bytes] = NO_OWN) -> None:
         self.replies = list(replies)
+        self.own = own
         self.requests: list[str] = []
 
     async def serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         try:
             self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
-            reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+            reply = self._reply()
             if isinstance(reply, bytes):
                 writer.write(reply)
                 await writer.drain()
@@ -40,6 +43,12 @@ class FakeRegistry:
             pass  # the client has seen enough
         finally:
             writer.close()
+
+    def _reply(self) -> bytes | Reply:
+        for path, reply in self.own.items():
+            if self.paths[-1].startswith(path):
+                return reply
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
     @property
     def paths(self) -> list[str]:
@@ -73,6 +82,9 @@ async def endless(writer: StreamWriter) -> None:
         await writer.drain()
 
 
+MISSING = answer(b"", "404 Not Found")
+
+
 @pytest.fixture
 async def web() -> AsyncIterator[Start]:
     """Return what starts a fake registry and gives a source that asks it, in a hurry."""
@@ -99,16 +111,17 @@ class TestRegistrySource:
     @pytest.fixture(params=["memory", "web"])
     async def source(self, request: pytest.FixtureRequest, web: Start) -> RegistrySource:
         if request.param == "memory":
-            return MemoryRegistrySource({"openai": GOOD})
-        return await web(FakeRegistry(answer(), answer(b"", "404 Not Found")))
+            return MemoryRegistrySource({"openai": GOOD, "google": HTML})
+        return await web(
+            FakeRegistry(answer(GOOD), own={"/google/": answer(HTML), "/anthropic/": MISSING})
+        )
 
-    async def test_gives_a_file_byte_for_byte_and_says_what_is_missing(
-        self, source: RegistrySource
-    ) -> None:
-        assert await source.fetch("openai") == GOOD
-        with pytest.raises(RegistryUnavailable) as refusal:
-            await source.fetch("google")
-        assert (refusal.value.provider, refusal.value.reason) == ("google", "answered 404")
+    async def test_gives_every_file_or_says_why_there_is_none(self, source: RegistrySource) -> None:
+        fetched = await source.fetch()
+        assert list(fetched.files) == [read_file("openai", GOOD)]
+        assert fetched.problems.keys() == {"anthropic", "google"}
+        assert fetched.problems["anthropic"] == "answered 404"
+        assert fetched.problems["google"].startswith("is no registry file")
 
 
 class TestWebRegistrySource:
@@ -117,7 +130,7 @@ class TestWebRegistrySource:
         self, web: Start, path: str
     ) -> None:
         registry = FakeRegistry(answer())
-        await (await web(registry, path)).fetch("openai")
+        await (await web(registry, path)).body("openai")
         assert registry.paths == [f"{path.rstrip('/')}/openai/models.json"]
 
     async def test_an_unchanged_file_is_not_sent_again(self, web: Start) -> None:
@@ -125,7 +138,7 @@ class TestWebRegistrySource:
         changed = answer(b"new", "200 OK", 'ETag: "e2"')
         registry = FakeRegistry(answer(GOOD, "200 OK", 'ETag: "e1"'), unchanged, changed)
         source = await web(registry)
-        assert [await source.fetch("openai") for _ in range(3)] == [GOOD, GOOD, b"new"]
+        assert [await source.body("openai") for _ in range(3)] == [GOOD, GOOD, b"new"]
         sent = ["if-none-match" in request.lower() for request in registry.requests]
         assert sent == [False, True, True]
         assert 'if-none-match: "e1"' in registry.requests[1].lower()
@@ -133,15 +146,15 @@ class TestWebRegistrySource:
     async def test_each_provider_has_a_tag_of_its_own(self, web: Start) -> None:
         registry = FakeRegistry(answer(GOOD, "200 OK", 'ETag: "e1"'))
         source = await web(registry)
-        await source.fetch("openai")
-        await source.fetch("google")
+        await source.body("openai")
+        await source.body("google")
         assert "if-none-match" not in registry.requests[1].lower()
 
     async def test_after_a_file_without_a_tag_nothing_is_conditional(self, web: Start) -> None:
         registry = FakeRegistry(answer(GOOD, "200 OK", 'ETag: "e1"'), answer(b"untagged"))
         source = await web(registry)
         for _ in range(3):
-            await source.fetch("openai")
+            await source.body("openai")
         assert "if-none-match" not in registry.requests[2].lower()
 
     @pytest.mark.parametrize("tag", [b'"\xff\xfe"', b'"' + b"x" * 5000 + b'"'])
@@ -150,7 +163,7 @@ class TestWebRegistrySource:
     ) -> None:
         reply = answer(GOOD, "200 OK", "ETag: TAG").replace(b"TAG", tag)
         source = await web(FakeRegistry(reply))
-        assert [await source.fetch("openai") for _ in range(2)] == [GOOD, GOOD]
+        assert [await source.body("openai") for _ in range(2)] == [GOOD, GOOD]
 
     @pytest.mark.parametrize(
         "reply",
@@ -162,6 +175,7 @@ class TestWebRegistrySource:
             answer(gzip.compress(GOOD), "200 OK", "Content-Encoding: gzip"),
             answer(gzip.compress(b" " * (64 << 20)), "200 OK", "Content-Encoding: gzip"),
             answer(b" " * (MAX_BYTES + 1)),
+            answer(GOOD, "200 OK", "Content-Type: text/html; charset=utf-8"),
             b"SSH-2.0-OpenSSH_9.2\r\n",
             b"",
             drip,
@@ -176,6 +190,7 @@ class TestWebRegistrySource:
             "gzip unasked",
             "gzip bomb",
             "oversized",
+            "HTML by its type",
             "no HTTP",
             "closed",
             "dripping",
@@ -189,24 +204,24 @@ class TestWebRegistrySource:
         source = await web(FakeRegistry(reply))
         began = monotonic()
         with pytest.raises(RegistryUnavailable):
-            await source.fetch("openai")
+            await source.body("openai")
         assert monotonic() - began < 2
 
     async def test_a_redirect_is_not_followed(self, web: Start) -> None:
         registry = FakeRegistry(answer(b"", "302 Found", "Location: /elsewhere"), answer())
         with pytest.raises(RegistryUnavailable, match="answered 302"):
-            await (await web(registry)).fetch("openai")
+            await (await web(registry)).body("openai")
         assert len(registry.requests) == 1
 
     async def test_a_file_of_exactly_the_limit_is_taken(self, web: Start) -> None:
         source = await web(FakeRegistry(answer(b" " * MAX_BYTES)))
-        assert len(await source.fetch("openai")) == MAX_BYTES
+        assert len(await source.body("openai")) == MAX_BYTES
 
     async def test_nobody_there_is_unavailable(self) -> None:
         async with registry_client() as client:
             source = WebRegistrySource(client, "http://127.0.0.1:1")
             with pytest.raises(RegistryUnavailable):
-                await source.fetch("openai")
+                await source.body("openai")
 
     async def test_a_proxy_in_the_environment_is_not_used(
         self, web: Start, monkeypatch: pytest.MonkeyPatch
@@ -214,4 +229,4 @@ class TestWebRegistrySource:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
         async with registry_client() as client:
             source = await web(FakeRegistry(answer()), client=client)
-            assert await source.fetch("openai") == GOOD
+            assert await source.body("openai") == GOOD

@@ -8,11 +8,19 @@ from msgspec.structs import replace
 
 from llmring_adapters.registry.live import LiveRegistry
 from llmring_adapters.registry.memory import MemoryRegistrySource
-from llmring_core.registry import RefreshRegistry, RegistryWork, SnapshotTaken, VersionNotFound
+from llmring_core.registry import (
+    Publication,
+    RefreshRegistry,
+    RegistryWork,
+    SnapshotTaken,
+    VersionNotFound,
+)
 from llmring_core.transactions import Begin
 from tests.unit.registry.builders import NOON, entry, published, snapshot
+from tests.unit.registry.servers import at_once
 
 FIRST = snapshot(("openai", published(m=entry(display_name="Ω \u2028 \0 \U0001f600"))))
+OTHER = snapshot(("openai", published(version=2**53 - 1)))
 SECOND = snapshot(version="2026.11.20", sequence=2, published_at=NOON, origin="bundled")
 
 
@@ -67,6 +75,39 @@ class TestSnapshotBook:
         async with begin() as work:
             assert await work.snapshots.latest() == again
 
+    async def test_versions_are_listed_in_the_order_of_their_publication(
+        self, begin: Begin[RegistryWork]
+    ) -> None:
+        async with begin() as work:
+            assert await work.snapshots.publications() == []
+            await work.snapshots.append(SECOND)
+            await work.snapshots.append(FIRST)
+        async with begin() as work:
+            assert await work.snapshots.publications() == [
+                Publication(version=kept.version, published_at=kept.published_at)
+                for kept in (FIRST, SECOND)
+            ]
+
+    async def test_an_edition_is_found_in_the_last_version_made_from_it(
+        self, begin: Begin[RegistryWork]
+    ) -> None:
+        changed = replace(SECOND, version="2026.11.21", sequence=3, sources=OTHER.sources)
+        async with begin() as work:
+            for kept in (FIRST, SECOND, changed):
+                await work.snapshots.append(kept)
+            assert await work.snapshots.holding("openai", 7) == SECOND.version
+            assert await work.snapshots.holding("openai", 2**53 - 1) == changed.version
+
+    @pytest.mark.parametrize(("provider", "number"), [("openai", 9), ("google", 7), ('"', 2**31)])
+    async def test_an_edition_in_no_version_is_not_found(
+        self, begin: Begin[RegistryWork], provider: str, number: int
+    ) -> None:
+        async with begin() as work:
+            await work.snapshots.append(FIRST)
+        with pytest.raises(VersionNotFound):
+            async with begin() as work:
+                await work.snapshots.holding(provider, number)
+
     async def test_a_failed_block_leaves_nothing(self, begin: Begin[RegistryWork]) -> None:
         with pytest.raises(VersionNotFound):
             async with begin() as work:
@@ -82,7 +123,7 @@ class TestSnapshotBook:
             await work.snapshots.append(FIRST)
         files = {"openai": published("openai", 8, new=entry())}
         servers = [
-            RefreshRegistry(begin, LiveRegistry(FIRST), MemoryRegistrySource(files), clock)
+            RefreshRegistry(begin, LiveRegistry(FIRST), MemoryRegistrySource(files), clock, at_once)
             for clock in (lambda: NOON, lambda: NOON + timedelta(days=1), lambda: NOON)
         ]
         found = await asyncio.gather(*(refresh() for refresh in servers))

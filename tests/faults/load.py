@@ -12,7 +12,9 @@ from typing import Any
 
 from tests.integration.server import RunningServer, Tenant, call
 
-CLIENTS = 8
+CLIENTS = 8  # every fourth one sends batches
+BATCH = 5  # calls
+BATCH_PATH = "/api/v1/log/batch"
 KEPT_TRYING = 30.0  # seconds
 
 
@@ -45,7 +47,8 @@ class Load:
         self._tenant = tenant
         self._journal = journal
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._client) for _ in range(clients)]
+        sizes = [BATCH if number % 4 == 3 else 1 for number in range(clients)]
+        self._threads = [threading.Thread(target=self._client, args=(size,)) for size in sizes]
 
     def __enter__(self) -> "Load":
         for thread in self._threads:
@@ -57,14 +60,15 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _client(self) -> None:
+    def _client(self, size: int) -> None:
         connection = http.client.HTTPConnection(*self._tenant.server.address, timeout=20)
         while not self._stop.is_set():
-            id = secrets.token_hex(8)
-            self._journal.write("sent", id)
+            ids = [secrets.token_hex(8) for _ in range(size)]
+            for id in ids:
+                self._journal.write("sent", id)
             began = time.monotonic()
             try:
-                status = send(connection, self._tenant, id)
+                status = send(connection, self._tenant, *ids)
             except (OSError, http.client.HTTPException):
                 connection.close()
                 status = 0
@@ -72,19 +76,29 @@ class Load:
             self.slowest_s = max(self.slowest_s, time.monotonic() - began)
             self.statuses[status] += 1
             if status == 200:
-                self._journal.write("acknowledged", id)
+                for id in ids:
+                    self._journal.write("acknowledged", id)
         connection.close()
 
 
-def send(connection: http.client.HTTPConnection, tenant: Tenant, id: str) -> int:
-    """Log the call ``id``; whoever sends it again sends the same."""
-    body = call(client_log_id=id, origin=f"o{id[0]}", cost=f"0.00000000{int(id[:3], 16) + 1:04}")
-    named = {"Idempotency-Key": id} if id[-1] in "01234567" else {}
+def send(connection: http.client.HTTPConnection, tenant: Tenant, *ids: str) -> int:
+    """Log the calls ``ids``, several as a batch; whoever sends one again sends the same."""
+    calls = [_named(id) for id in ids]
+    path, body = ("/api/v1/log", calls[0]) if len(ids) == 1 else (BATCH_PATH, {"logs": calls})
+    named = {"Idempotency-Key": ids[0]} if ids[0][-1] in "01234567" else {}
     headers = tenant.headers | named | {"Content-Type": "application/json"}
-    connection.request("POST", "/api/v1/log", json.dumps(body), headers)
+    connection.request("POST", path, json.dumps(body), headers)
     answer = connection.getresponse()
-    answer.read()
+    said = answer.read()
+    if len(ids) > 1 and answer.status == 200:  # each line has a result of its own
+        result = json.loads(said)
+        return 200 if result["accepted"] + result["duplicates"] == len(ids) else 503
     return answer.status
+
+
+def _named(id: str) -> dict[str, Any]:
+    cost = f"0.00000000{int(id[:3], 16) + 1:04}"
+    return call(client_log_id=id, origin=f"o{id[0]}", cost=cost)
 
 
 def check(server: RunningServer, tenant: Tenant, journal: Journal) -> set[str]:

@@ -48,6 +48,11 @@ class RunningServer:
         return "127.0.0.1", self._port
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None, "it is not running"
+        return self._process.pid
+
+    @property
     def said(self) -> str:
         """Everything it wrote so far, to standard output and standard error."""
         return self._log("out").read_text() + self._log("err").read_text()

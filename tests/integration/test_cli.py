@@ -186,7 +186,9 @@ class TestDatabase:
         done = llmring("keys", "list")
 
         assert done.code == 1
-        assert done.err.endswith("cannot be used: file is not a database\n")
+        assert done.err.endswith(
+            "file is not a database; name another file; this one is left as it is\n"
+        )
 
     def test_of_a_newer_version_is_left_alone(self, llmring: Program) -> None:
         llmring("db", "create")
@@ -228,6 +230,41 @@ class TestRegistry:
         assert row == ["openai:gpt-4o-mini", "0.15", "0.6"]
         assert facts["status"]["source"] == "bundled"
         assert facts["models"]["openai:gpt-4o-mini"]["dollars_per_million_tokens_input"] == 0.15
+
+    def test_diff_compares_the_first_version_with_nothing(self, llmring: Program) -> None:
+        shown = llmring("registry", "diff", "--provider", "google")
+        found = json.loads(llmring("registry", "diff", "--provider", "google", "--json").out)
+
+        title, _, header, *rows = shown.out.splitlines()
+        assert title == f"From nothing to 2026.08.18: changes: {len(rows)}"
+        assert header.split() == ["CHANGE", "MODEL", "MEMBER", "OLD", "NEW"]
+        assert "model.added  google:gemini-2.5-pro" in shown.out and "openai" not in shown.out
+        assert (found["previous"], len(found["changes"])) == (None, len(rows))
+
+    @pytest.mark.parametrize("command", ["show", "diff"])
+    def test_a_reader_that_has_seen_enough_is_no_accident(
+        self, llmring: Program, command: str
+    ) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(  # noqa: S603  our own program
+            llmring.command("registry", command),
+            cwd=llmring.folder,
+            env={"PYTHONPATH": str(SRC)},
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        os.close(writing)
+
+        assert (done.returncode, done.stderr) == (1, b"")
+
+    @pytest.mark.parametrize("version", ["2020.01.01", "yesterday"])
+    def test_diff_needs_versions_that_exist(self, llmring: Program, version: str) -> None:
+        done = llmring("registry", "diff", version)
+
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith("Error: ") and done.err.count("\n") == 1
 
     def test_refresh_says_why_it_failed(self, llmring: Program) -> None:
         done = llmring(

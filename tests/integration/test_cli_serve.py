@@ -163,7 +163,9 @@ def test_the_test_environment_serves_another_file(serve: Serve, tmp_path: Path) 
     server = serve("serve", "--env", "test")
 
     assert server.get("/health").status_code == 200
-    assert {path.stem for path in tmp_path.iterdir()} == {"llmring_test"}
+    assert {path.stem for path in tmp_path.iterdir()} == {
+        *("llmring_test", "llmring-receipts", "llmring-log")
+    }
 
 
 def test_a_failed_refresh_is_one_line_and_no_more(serve: Serve) -> None:

@@ -8,8 +8,11 @@ import pytest
 from msgspec import Struct, json
 from msgspec.structs import fields
 
-from llmring_http.health.routes import Alive, Health, Root
+from llmring_core.registry import Change
+from llmring_http.health.routes import Alive, Health, RegistryHealth, Root
 from llmring_http.problems import FieldError, Problem
+from llmring_http.registry.changelog import ChangelogBody, ChangesSummary, VersionChanges
+from llmring_http.registry.wire import Manifest, ManifestEntry, MirroredFile, RegistryBody
 from llmring_http.usage.bulk import BatchAnswer, LineAnswer, LineRejected
 from llmring_http.usage.stats import Stats, StatsGroup, StatsOrigin, StatsPeriod, StatsSummary
 from llmring_http.usage.wire import LogAnswer, LogBody, LogRow
@@ -27,15 +30,37 @@ ROUTES = {
     "get /readyz",
     "get /registry",
     "get /registry.json",
+    "get /registry/changelog",
     "get /registry/manifest.json",
     "get /registry/v/{version}/registry.json",
     "get /registry/{provider}/models.json",
+    "get /registry/{provider}/v/{number}/models.json",
     "post /api/v1/log",
     "post /api/v1/log/batch",
     "post /api/v1/logs/import",
     "get /api/v1/logs",
     "get /api/v1/stats",
+    "get /api/v1/receipts",
+    "post /api/v1/receipts",
+    "post /api/v1/receipts/verify",
+    "get /api/v1/receipts/{id}",
+    "get /api/v1/receipts/{id}/proof",
+    "get /api/v1/receipts/public-key.pem",
+    "get /api/v1/receipts/public-keys.json",
+    "get /receipts/public-key.pem",
+    "get /receipts/public-key.jwk",
+    "get /receipts/public-keys.json",
+    "get /.well-known/jwks.json",
+    "get /log/checkpoint",
+    "get /log/public-key",
+    "get /log/tile/{level}/{path}",
+    "get /log/tile/entries/{path}",
+    "get /log/consistency",
 }
+PUBLIC = (  # though they are where tenants' routes are
+    "get /api/v1/receipts/public-key",
+    "post /api/v1/receipts/verify",
+)
 ANSWERS = [
     Root,
     Health,
@@ -50,6 +75,15 @@ ANSWERS = [
     StatsPeriod,
     StatsGroup,
     StatsOrigin,
+    RegistryBody,
+    RegistryHealth,
+    Manifest,
+    ManifestEntry,
+    MirroredFile,
+    ChangelogBody,
+    VersionChanges,
+    ChangesSummary,
+    Change,
     Problem,
     FieldError,
 ]
@@ -139,16 +173,18 @@ def test_usage_needs_a_key_and_the_rest_does_not(document: dict[str, Any]) -> No
     assert document["components"]["securitySchemes"].keys() == {"ApiKey", "Bearer"}
     for name, operation in operations(document):
         wants_key = operation.get("security") == [{"ApiKey": []}, {"Bearer": []}]
-        assert wants_key == ("/api/v1/" in name), name
+        assert wants_key == ("/api/v1/" in name and not name.startswith(PUBLIC)), name
 
 
 def test_errors_are_the_ones_we_send(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         for status, answer in operation["responses"].items():
-            if status != "200":
+            if status not in ("200", "201", "304"):
                 assert answer["content"].keys() == {"application/problem+json"}, (name, status)
     log = document["paths"]["/api/v1/log"]["post"]["responses"]
-    assert log.keys() == {"200", "400", "401", "409", "422", "503"}
+    assert log.keys() == {
+        *("200", "400", "401", "404", "408", "409", "413", "414", "415", "422", "431", "503")
+    }
 
 
 def test_it_is_the_same_every_time_and_made_up_of_no_random_words(

@@ -11,7 +11,14 @@ OURS = "http://localhost:5173"
 OTHERS = ["http://evil.example", "null", f"{OURS}.evil.example", "https://localhost:5173", "*"]
 KEYS = "X-API-Key, X-Project-Key, Authorization, X-User-ID, X-Project-ID"
 HEADERS = f"{KEYS}, Content-Type, If-None-Match, Idempotency-Key, X-Request-ID"
-READABLE = {"ETag", "Idempotency-Replayed", "X-Next-Cursor", "X-Request-ID"}
+READABLE = {
+    "Age",
+    "ETag",
+    "Idempotency-Replayed",
+    "X-Next-Cursor",
+    "X-Registry-Status",
+    "X-Request-ID",
+}
 
 
 def preflight(

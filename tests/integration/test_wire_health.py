@@ -7,7 +7,15 @@ import pytest
 from tests.integration.server import RunningServer, Tenant, raw, raw_request
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-PATHS = ["/", "/health", "/registry", "/registry.json", "/api/v1/logs", "/api/v1/stats"]
+PATHS = [
+    "/",
+    "/health",
+    "/registry",
+    "/registry.json",
+    "/registry/changelog",
+    "/api/v1/logs",
+    "/api/v1/stats",
+]
 
 
 def test_the_root_names_the_server(anyone: Tenant) -> None:
@@ -19,6 +27,22 @@ def test_the_root_names_the_server(anyone: Tenant) -> None:
         "registry": "/registry",
     }.items() <= body.items()
     assert re.fullmatch(r"\d+\.\d+\.\d+", body["version"])
+
+
+def test_health_tells_about_redis_and_the_registry(anyone: Tenant) -> None:
+    body = anyone.get("/health").json()
+
+    assert body["redis"] == "disabled"
+    assert body["registry"].keys() == {
+        "version",
+        "source",
+        "status",
+        "confirmed_at",
+        "error",
+        "refusals",
+        "last_refusal",
+    }
+    assert body["registry"]["status"] == "stale"  # it was never asked
 
 
 def test_health_tells_about_the_database(server: RunningServer) -> None:

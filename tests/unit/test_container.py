@@ -1,12 +1,15 @@
 """Every use case can be built, and every handler finds the use cases it names."""
 
+from pathlib import Path
+
 from llmring_app.container import Container, use_cases
 from llmring_app.serve import application
 from llmring_app.settings import Settings
 
 
-def test_every_use_case_is_wired() -> None:
-    container = Container(settings=Settings(database_url="sqlite://"))
+def test_every_use_case_is_wired(tmp_path: Path) -> None:
+    keys = {name: str(tmp_path / name) for name in ("receipts_key_file", "log_key_file")}
+    container = Container(settings=Settings(database_url="sqlite://", **keys))
     container.check_dependencies()
 
     for build in use_cases(container).values():

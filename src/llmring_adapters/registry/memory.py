@@ -1,14 +1,19 @@
 """The snapshot book in a dictionary, and a public registry that is given its files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from llmring_core.registry import (
+    PROVIDERS,
+    BadRegistryFile,
+    Fetched,
+    ProviderFile,
+    Publication,
     RegistrySource,
-    RegistryUnavailable,
     Snapshot,
     SnapshotBook,
     SnapshotTaken,
     VersionNotFound,
+    read_file,
 )
 
 
@@ -31,13 +36,35 @@ class MemorySnapshotBook(SnapshotBook):
         except KeyError:
             raise VersionNotFound from None
 
+    async def publications(self) -> Sequence[Publication]:
+        return [
+            Publication(version=kept.version, published_at=kept.published_at)
+            for kept in sorted(self._snapshots.values(), key=lambda kept: kept.sequence)
+        ]
+
+    async def holding(self, provider: str, number: int) -> str:
+        holding = [
+            kept
+            for kept in self._snapshots.values()
+            if provider in kept.sources and kept.sources[provider].version == number
+        ]
+        if not holding:
+            raise VersionNotFound
+        return max(holding, key=lambda kept: kept.sequence).version
+
 
 class MemoryRegistrySource(RegistrySource):
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._files = files
 
-    async def fetch(self, provider: str) -> bytes:
-        try:
-            return self._files[provider]
-        except KeyError:
-            raise RegistryUnavailable(provider, "answered 404") from None
+    async def fetch(self) -> Fetched:
+        files: list[ProviderFile] = []
+        problems: dict[str, str] = {}
+        for provider in PROVIDERS:
+            try:
+                files.append(read_file(provider, self._files[provider]))
+            except KeyError:
+                problems[provider] = "answered 404"
+            except BadRegistryFile as problem:
+                problems[provider] = problem.reason
+        return Fetched(files=files, problems=problems)

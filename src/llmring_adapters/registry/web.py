@@ -1,14 +1,23 @@
 """The public registry over HTTP. Whatever it answers, it costs bounded time and memory."""
 
-from asyncio import timeout
+from asyncio import gather, timeout, to_thread
 
 import httpx
 from msgspec import Struct
 
-from llmring_core.registry import RegistrySource, RegistryUnavailable
+from llmring_core.registry import (
+    PROVIDERS,
+    BadRegistryFile,
+    Fetched,
+    ProviderFile,
+    RegistrySource,
+    RegistryUnavailable,
+    read_file,
+)
 
 MAX_BYTES = 8 * 1024 * 1024  # of one file
 MAX_ETAG = 256  # characters
+PLAIN = {"", "application/octet-stream", "text/plain"}  # of hosts that do not look into a file
 TOTAL_S = 30.0  # for one file, however slowly it drips
 TIMEOUT = httpx.Timeout(5.0)  # seconds to connect, and between two reads
 
@@ -36,16 +45,30 @@ class WebRegistrySource(RegistrySource):
         self._base_url = base_url.rstrip("/")
         self._answers: dict[str, _Answer] = {}
 
-    async def fetch(self, provider: str) -> bytes:
+    async def fetch(self) -> Fetched:
+        found = await gather(*map(self._file, PROVIDERS))
+        files = [file for file in found if isinstance(file, ProviderFile)]
+        refused = [problem for problem in found if not isinstance(problem, ProviderFile)]
+        problems = {problem.provider: problem.reason for problem in refused}
+        return Fetched(files=files, problems=problems)
+
+    async def _file(self, provider: str) -> ProviderFile | RegistryUnavailable | BadRegistryFile:
+        try:
+            return await to_thread(read_file, provider, await self.body(provider))
+        except (RegistryUnavailable, BadRegistryFile) as problem:
+            return problem
+
+    async def body(self, provider: str) -> bytes:
+        """Return a provider's file as published. Raises RegistryUnavailable."""
         try:
             async with timeout(self._total_s):
-                return await self._fetch(provider)
+                return await self._asked(provider)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise RegistryUnavailable(provider, type(error).__name__) from error
         except TimeoutError as error:
             raise RegistryUnavailable(provider, f"took over {self._total_s:g} s") from error
 
-    async def _fetch(self, provider: str) -> bytes:
+    async def _asked(self, provider: str) -> bytes:
         known = self._answers.get(provider)
         # Without compression, the bytes we count are the bytes we keep.
         headers = {"accept": "application/json", "accept-encoding": "identity"}
@@ -55,7 +78,7 @@ class WebRegistrySource(RegistrySource):
         async with self._client.stream("GET", url, headers=headers) as response:
             if known is not None and response.status_code == httpx.codes.NOT_MODIFIED:
                 return known.body
-            body = await _body(provider, response)
+            body = await _received(provider, response)
         self._remember(provider, response.headers.get("etag"), body)
         return body
 
@@ -67,11 +90,14 @@ class WebRegistrySource(RegistrySource):
             self._answers[provider] = _Answer(etag, body)
 
 
-async def _body(provider: str, response: httpx.Response) -> bytes:
+async def _received(provider: str, response: httpx.Response) -> bytes:
     if response.status_code != httpx.codes.OK:
         raise RegistryUnavailable(provider, f"answered {response.status_code}")
     if response.headers.get("content-encoding", "identity") != "identity":
         raise RegistryUnavailable(provider, "answered in an encoding nobody asked for")
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not (media_type in PLAIN or media_type.endswith(("/json", "+json"))):
+        raise RegistryUnavailable(provider, f"answered with {media_type[:60]} instead of JSON")
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk

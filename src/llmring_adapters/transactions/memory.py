@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from llmring_adapters.accounts.memory import MemoryAccountBook
 from llmring_adapters.idempotency.memory import MemoryAnswerBook
 from llmring_adapters.journal import Journal, JournaledDict, undo
+from llmring_adapters.receipts.memory import MemoryKeyBook, MemoryReceiptBook
 from llmring_adapters.registry.memory import MemorySnapshotBook
 from llmring_adapters.transactions.all_work import AllWork
+from llmring_adapters.transparency.memory import MemoryLog
 from llmring_adapters.usage.memory import MemoryUsageLedger
 from llmring_core.transactions import Begin
 
@@ -19,6 +21,9 @@ class MemoryWork:
     def __init__(self, journal: Journal) -> None:
         self.accounts = MemoryAccountBook(JournaledDict(journal), JournaledDict(journal))
         self.answers = MemoryAnswerBook(JournaledDict(journal))
+        self.keys = MemoryKeyBook(journal)
+        self.log = self.sequence = MemoryLog(journal)
+        self.receipts = MemoryReceiptBook(journal)
         self.snapshots = MemorySnapshotBook(JournaledDict(journal))
         self.usage = MemoryUsageLedger(JournaledDict(journal), {}, journal)
 

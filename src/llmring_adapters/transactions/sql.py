@@ -10,10 +10,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from llmring_adapters.accounts.sql import SqlAccountBook
-from llmring_adapters.database import PASSING, READ_ONLY, limited
+from llmring_adapters.database import PASSING, READ_ONLY, Outages, limited
 from llmring_adapters.idempotency.sql import SqlAnswerBook
+from llmring_adapters.receipts.sql import SqlKeyBook, SqlReceiptBook
 from llmring_adapters.registry.sql import SqlSnapshotBook
 from llmring_adapters.transactions.all_work import AllWork
+from llmring_adapters.transparency.sql import SqlLog
 from llmring_adapters.usage.sql import SqlUsageLedger
 from llmring_core.errors import StoreUnavailable
 from llmring_core.transactions import Begin
@@ -25,31 +27,36 @@ class SqlWork:
     def __init__(self, connection: AsyncConnection) -> None:
         self.accounts = SqlAccountBook(connection)
         self.answers = SqlAnswerBook(connection)
+        self.keys = SqlKeyBook(connection)
+        self.log = self.sequence = SqlLog(connection)
+        self.receipts = SqlReceiptBook(connection)
         self.snapshots = SqlSnapshotBook(connection)
         self.usage = SqlUsageLedger(connection)
 
 
-def sql_transactions(engine: AsyncEngine) -> Begin[AllWork]:
-    """Return transactions that may write.
+def sql_transactions(engine: AsyncEngine, outages: Outages | None = None) -> Begin[AllWork]:
+    """Return transactions that may write; ``outages`` counts those that the database refused.
 
     SQLite has one writer: those of this process queue here, in order. Other processes are waited
     for by its busy time-out, which is neither fair nor quick.
     """
+    counted = outages or Outages()
     turn = _Turn() if engine.dialect.name == "sqlite" else nullcontext()
 
     @asynccontextmanager
     async def begin() -> AsyncIterator[AllWork]:
-        async with turn, _transaction(engine) as work:
+        async with turn, _transaction(engine, counted) as work:
             yield work
 
     return begin
 
 
-def sql_reads(engine: AsyncEngine) -> Begin[AllWork]:
+def sql_reads(engine: AsyncEngine, outages: Outages | None = None) -> Begin[AllWork]:
     """Return transactions that only read, and so wait for no writer."""
+    counted = outages or Outages()
     reading = engine.execution_options(**{READ_ONLY: True})
 
-    return lambda: _transaction(reading)
+    return lambda: _transaction(reading, counted)
 
 
 class _Turn(AbstractAsyncContextManager[None]):
@@ -77,9 +84,9 @@ class _Turn(AbstractAsyncContextManager[None]):
 
 
 @asynccontextmanager
-async def _transaction(engine: AsyncEngine) -> AsyncIterator[AllWork]:
+async def _transaction(engine: AsyncEngine, outages: Outages) -> AsyncIterator[AllWork]:
     """Lend a transaction that commits, or rolls back on error. Raises StoreUnavailable."""
-    with _outages_reported():
+    with _outages_reported(outages):
         async with engine.connect() as connection:
             with limited(connection, ANSWER_S):
                 async with connection.begin():
@@ -87,14 +94,16 @@ async def _transaction(engine: AsyncEngine) -> AsyncIterator[AllWork]:
 
 
 @contextmanager
-def _outages_reported() -> Iterator[None]:
+def _outages_reported(outages: Outages) -> Iterator[None]:
     """Turn what a database says when it is away, busy or full into StoreUnavailable."""
     try:
         yield
     except (PoolTimeout, OSError) as error:
+        outages.count += 1
         raise StoreUnavailable("the database does not answer; try again shortly") from error
     except DBAPIError as error:
         if _passes(error):
+            outages.count += 1
             raise StoreUnavailable("the database is not ready; try again shortly") from error
         raise
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import monotonic
 from typing import NamedTuple
 
+from llmring_adapters.usage.measures import IntakeMeasures
 from llmring_core.errors import LLMRingError, StoreUnavailable, Unavailable
 from llmring_core.idempotency import AlreadyAnswered, AnswerName
 from llmring_core.transactions import Begin
@@ -75,19 +76,27 @@ class GroupCommit(UsageIntake):
         close: Callable[[], Awaitable[None]] | None = None,
         max_waiting: int = MAX_WAITING,
         time_s: Callable[[], float] = monotonic,
+        measures: IntakeMeasures | None = None,
     ) -> None:
         self._write = write
         self._close = close
         self._max_waiting = max_waiting
         self._time_s = time_s
+        self._measures = measures or IntakeMeasures()
         self._waiting: deque[Waiting] = deque()
         self._writing: Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for their commit, besides those that are being written."""
+        return len(self._waiting)
 
     async def take(self, entry: Entry) -> None:
         await self._taken(entry)
 
     async def take_all(self, entries: Sequence[Entry]) -> list[LLMRingError | None]:
         if len(self._waiting) + len(entries) > self._max_waiting:  # all of them, or none
+            self._measures.overloads += len(entries)
             raise Overloaded
         outcomes = await gather(*map(self._taken, entries), return_exceptions=True)
         return [_refusal(outcome) for outcome in outcomes]
@@ -95,6 +104,7 @@ class GroupCommit(UsageIntake):
     def _taken(self, entry: Entry) -> Future[None]:
         """Let ``entry`` wait for the next commit. Raises Overloaded."""
         if len(self._waiting) >= self._max_waiting:
+            self._measures.overloads += 1
             raise Overloaded
         committed: Future[None] = get_running_loop().create_future()
         self._waiting.append(Waiting(entry, committed, self._time_s()))
@@ -128,6 +138,7 @@ class GroupCommit(UsageIntake):
         too_old = self._time_s() - MAX_WAIT_S
         while self._waiting and len(group) < MAX_TOGETHER:
             if self._waiting[0].since < too_old:
+                self._measures.overloads += 1
                 _refuse([self._waiting.popleft()], Overloaded())
                 continue
             answers = self._waiting[0].entry.answers
@@ -165,6 +176,7 @@ class GroupCommit(UsageIntake):
                     _refuse(refused, StoreUnavailable(INTERRUPTED))
                 raise
             else:
+                self._measures.committed(waiting.entry.record for waiting in part)
                 for waiting in part:
                     if not waiting.committed.done():  # whoever waited may have gone
                         waiting.committed.set_result(None)

@@ -1,14 +1,13 @@
 """Writing many entries to PostgreSQL in one statement.
 
 Through SQLAlchemy a lone call costs four round trips and most of a millisecond of Python; here it
-costs one of each kind of statement there is to send. So this one statement goes to the driver.
+costs one of each kind of statement there is to send. So these go to the driver.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from time import monotonic
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from asyncpg import (
     Connection,
@@ -19,12 +18,14 @@ from asyncpg import (
     SerializationError,
     UniqueViolationError,
 )
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, SmallInteger, Table
+from msgspec.json import Encoder
+from sqlalchemy import Table
 
-from llmring_adapters.database import PASSING, cut_off_after
+from llmring_adapters.database import PASSING, Outages, cut_off_after
 from llmring_adapters.idempotency.sql import first_answers, row_of
-from llmring_adapters.schema import Usd, UtcDateTime, picos_of
-from llmring_adapters.usage.tables import COLUMNS, usage_records, usage_totals, values_of
+from llmring_adapters.schema import Usd, picos_of
+from llmring_adapters.usage.tables import row_of as usage_row_of
+from llmring_adapters.usage.tables import usage_records, usage_totals
 from llmring_adapters.usage.totals import totals_of
 from llmring_core.errors import StoreUnavailable
 from llmring_core.idempotency import AlreadyAnswered, Answer
@@ -36,36 +37,25 @@ WRITE_S = 4.0  # for all of a write, with a new connection where one is needed
 CLOSE_S = 2.0
 ATTEMPTS = 3  # where PostgreSQL took a transaction back and says so
 
-TOTALS = [str(column.name) for column in usage_totals.columns]
-ANSWERS = [str(column.name) for column in first_answers.columns]
-ARRAYS = {
-    BigInteger: "bigint[]",
-    Integer: "integer[]",
-    LargeBinary: "bytea[]",
-    SmallInteger: "smallint[]",
-    Usd: "bigint[]",
-    UtcDateTime: "timestamptz[]",
-}
-COSTS = [COLUMNS.index("cost_usd"), COLUMNS.index("registry_cost_usd")]
-
-
-def _array(column: Column[Any]) -> str:
-    """Return the PostgreSQL type of an array of the column's values."""
-    return ARRAYS.get(type(column.type), "text[]")
-
-
-def _insert(table: Table, first: int = 1) -> str:
-    """Return an INSERT of rows given as one array a column, from parameter ``first`` on."""
-    columns = list(table.columns)
-    names = ", ".join(f'"{column.name}"' for column in columns)
-    arrays = ", ".join(f"${first + i}::{_array(column)}" for i, column in enumerate(columns))
-    return f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608
-
-
+COSTS = [str(column.name) for column in usage_records.columns if isinstance(column.type, Usd)]
 ADDED = ("requests", "input_tokens", "cached_input_tokens", "output_tokens", "unpriced")
+
+encoder = Encoder()
+
+
+def _insert(table: Table, parameter: int) -> str:
+    """Return an INSERT of the rows that a parameter gives as a JSON array of objects.
+
+    The driver looks several times at each value of an array; JSON is one value, however long.
+    """
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    rows = f"json_populate_recordset(null::{table.name}, ${parameter}::json)"
+    return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {rows}"  # noqa: S608  our names
+
+
 WRITE_CALLS = f"""
-WITH stored AS ({_insert(usage_records)})
-{_insert(usage_totals, first=len(COLUMNS) + 1)}
+WITH stored AS ({_insert(usage_records, 1)})
+{_insert(usage_totals, 2)}
 ON CONFLICT (project, span, start, cell) DO UPDATE SET
   {", ".join(f"{name} = usage_totals.{name} + excluded.{name}" for name in ADDED)},
   cost_micros = usage_totals.cost_micros + excluded.cost_micros
@@ -73,10 +63,10 @@ ON CONFLICT (project, span, start, cell) DO UPDATE SET
   cost_picos = (usage_totals.cost_picos + excluded.cost_picos) % 1000000
 """
 WRITE_ANSWERS = f"""
-{_insert(first_answers)}
+{_insert(first_answers, 1)}
 ON CONFLICT (project, scope, key) DO UPDATE SET
   fingerprint = excluded.fingerprint, body = excluded.body, expires_at = excluded.expires_at
-WHERE answers.expires_at <= $7
+WHERE answers.expires_at <= $2
 RETURNING project, scope, key
 """
 
@@ -84,8 +74,9 @@ RETURNING project, scope, key
 class PostgresWriter:
     """Writes entries on a connection of its own, opened when it is first needed."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, outages: Outages | None = None) -> None:
         self._connect = connect
+        self._outages = outages or Outages()
         self._connection: Connection | None = None
 
     async def __call__(self, entries: Sequence[Entry]) -> None:
@@ -95,7 +86,7 @@ class PostgresWriter:
         """
         records = [entry.record for entry in entries]
         answers = [answer for entry in entries for answer in entry.answers]
-        calls = [*_call_arrays(records), *_arrays(TOTALS, totals_of(records))]
+        calls = _json(map(_call_row, records)), _json(map(_total_row, totals_of(records)))
         give_up = monotonic() + WRITE_S
         try:
             connection = await self._connected()
@@ -109,6 +100,7 @@ class PostgresWriter:
             if isinstance(error, PostgresError) and not _passes(error):
                 raise
             self._drop()
+            self._outages.count += 1
             raise StoreUnavailable("the database is not ready; try again shortly") from error
 
     async def close(self) -> None:
@@ -134,7 +126,7 @@ class PostgresWriter:
 async def _write(
     connection: Connection,
     answers: Sequence[Answer],
-    calls: Sequence[Sequence[object]],
+    calls: tuple[str, str],
     now: datetime,
 ) -> None:
     for attempt in range(1, ATTEMPTS + 1):
@@ -153,23 +145,27 @@ async def _write(
 
 
 async def _write_answers(connection: Connection, answers: Sequence[Answer], now: datetime) -> None:
-    rows = [row_of(answer) for answer in sorted(answers, key=lambda answer: answer.name)]
-    found = await connection.fetch(WRITE_ANSWERS, *_arrays(ANSWERS, rows), now)
+    in_order = sorted(answers, key=lambda answer: answer.name)  # so no deadlocks
+    found = await connection.fetch(WRITE_ANSWERS, _json(map(row_of, in_order)), now)
     kept = {tuple(row) for row in found}
     if len(kept) < len(answers):
         raise AlreadyAnswered([answer.name for answer in answers if answer.name not in kept])
 
 
-def _call_arrays(records: Sequence[UsageRecord]) -> list[Sequence[object]]:
-    arrays: list[Sequence[object]] = list(zip(*map(values_of, records), strict=True))
-    for index in COSTS:
-        costs = cast(Sequence[Decimal | None], arrays[index])
-        arrays[index] = [None if cost is None else picos_of(cost) for cost in costs]
-    return arrays
+def _call_row(record: UsageRecord) -> dict[str, Any]:
+    row = usage_row_of(record)
+    for cost in COSTS:
+        if row[cost] is not None:
+            row[cost] = picos_of(row[cost])
+    return row
 
 
-def _arrays(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> list[list[object]]:
-    return [[row[column] for row in rows] for column in columns]
+def _total_row(total: dict[str, Any]) -> dict[str, Any]:
+    return total | {"cell": "\\x" + total["cell"].hex()}
+
+
+def _json(rows: Iterable[dict[str, Any]]) -> str:
+    return encoder.encode(list(rows)).decode()
 
 
 def _passes(error: PostgresError) -> bool:

@@ -92,7 +92,7 @@ def _parts(project: ProjectId, selection: Selection, days: Sequence[Day]) -> Ite
     for piece in pieces:
         inside = and_(r.at >= piece.start, r.at < piece.end)
         day_index = literal(_index_of(piece.start, days), Integer)
-        yield _rows(usage_records, day_index, _raw_measures(), project, selection).where(inside)
+        yield _rows(usage_records, day_index, raw_measures(), project, selection).where(inside)
 
 
 def _rows(
@@ -120,7 +120,7 @@ def _sum(column: ColumnElement[int], name: str, split: bool) -> list[ColumnEleme
     return [func.sum(high).label(f"{name}_high"), func.sum(low).label(name)]
 
 
-def _raw_measures() -> dict[str, ColumnElement[int]]:
+def raw_measures() -> dict[str, ColumnElement[int]]:
     """Return what one record adds to the totals; the same rule as ``sums_of``, in SQL."""
     c = usage_records.c
     cost = func.coalesce(type_coerce(c.cost_usd, BigInteger), 0)

@@ -2,10 +2,19 @@
 
 from argparse import Namespace
 
-from llmring_app.cli.parsing import Commands, add_command, add_group, add_json, settings_of
+from llmring_app.cli.checking import found_nothing
+from llmring_app.cli.parsing import (
+    Commands,
+    add_command,
+    add_group,
+    add_json,
+    container_of,
+    settings_of,
+)
 from llmring_app.cli.printing import print_json, print_table
 from llmring_app.container import Container
 from llmring_app.database import (
+    as_it_is,
     drop_test_database,
     make_database,
     opened,
@@ -21,6 +30,7 @@ def add(commands: Commands) -> None:
     add_command(group, "migrate", "bring the tables to this version", migrate)
     add_command(group, "upgrade", "another name for migrate", migrate)
     add_json(add_command(group, "status", "say which migrations are applied", status))
+    add_json(add_command(group, "check", "recompute what is derived, and compare", check))
     drop = add_command(group, "drop-test", "delete a database whose name ends in _test", drop_test)
     drop.set_defaults(env="test")
     drop.add_argument("--yes", action="store_true", help="do it")
@@ -47,6 +57,15 @@ async def status(args: Namespace) -> int:
     print(f"{url}\n")
     rows = [(name, "applied") for name in found.applied]
     print_table(("MIGRATION", "STATE"), [*rows, *((name, "pending") for name in found.pending)])
+    return 0
+
+
+async def check(args: Namespace) -> int:
+    container = container_of(args)
+    async with as_it_is(container):
+        await found_nothing(container.engine(), args.json)
+    if not args.json:
+        print(f"{without_password(container.settings().database_url)}: nothing is wrong")
     return 0
 
 

@@ -1,12 +1,14 @@
 """The command line's entry points."""
 
 import asyncio
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
+from llmring_adapters.archive.manifest import BadArchive
 from llmring_adapters.migrations import SchemaTooNew
-from llmring_app.cli import config, keys, registry, serve, usage
+from llmring_app.cli import backup, config, keys, receipts, registry, serve, usage
 from llmring_app.cli import database as database_group
 from llmring_app.errors import CannotStart
 from llmring_core import __version__
@@ -20,9 +22,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parsed(sys.argv[1:] if argv is None else argv)
     try:
         outcome = args.run(args)
-        return outcome if isinstance(outcome, int) else asyncio.run(outcome)
-    except (CannotStart, LLMRingError, SchemaTooNew) as error:
+        code = outcome if isinstance(outcome, int) else asyncio.run(outcome)
+        sys.stdout.flush()
+        return code
+    except (BadArchive, CannotStart, LLMRingError, SchemaTooNew) as error:
         print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # whoever read our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
@@ -40,7 +47,7 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser("llmring-server", description="Without a command: serve.")
     parser.add_argument("--version", action="version", version=f"llmring-server {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (serve, database_group, keys, registry, usage, config):
+    for group in (serve, database_group, backup, keys, registry, receipts, usage, config):
         group.add(commands)
     return parser
 

@@ -16,6 +16,7 @@ MAX_INTEGER = 2**53 - 1
 PRICE = "dollars_per_million_tokens_"
 STORAGE_PRICE = "cache_storage_cost_per_million_tokens_per_hour"
 
+PROSE = ("description", "recommended_use_cases")
 DERIVED = ("max_context", "inactive_from")
 
 # Members the server has always answered with, present even where the file leaves them out.

@@ -45,6 +45,17 @@ class ProviderNotFound(NotFound):
         super().__init__("Registry provider not found")
 
 
+class CorruptSnapshot(Unavailable):
+    """A stored snapshot is not what was stored: its digest or form does not match any more."""
+
+    code: ClassVar[str] = "registry.corrupt-snapshot"
+
+    def __init__(self, version: str, sequence: int) -> None:
+        super().__init__(f"registry version {version} is damaged in the database")
+        self.version = version
+        self.sequence = sequence
+
+
 class SnapshotTaken(Conflict):
     """Another snapshot already has this version or this place in the sequence."""
 

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, NewType, TypeAlias
+from typing import Annotated, Literal, NewType, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 ModelKey = NewType("ModelKey", str)  # "provider:name", as in the registry
 
 Facts: TypeAlias = Mapping[str, object]  # one model, under the registry's own member names
 Origin: TypeAlias = Literal["registry", "bundled"]  # who made a snapshot
+Condition: TypeAlias = Literal["current", "stale", "frozen"]
 Source: TypeAlias = Literal["registry", "database", "bundled"]  # who vouched for it last
 
 
@@ -51,6 +52,7 @@ class SourceFile(Struct, frozen=True, kw_only=True):
 
     version: int
     updated_at: str | None  # as published
+    digest: str  # SHA-256 of what it says of models, prose aside; 64 hex digits
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -63,6 +65,20 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     origin: Origin
     sources: dict[str, SourceFile]  # by provider
     document: str  # RFC 8785 form of {"models": ..., "providers": ...}
+
+
+class Confirmation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One server's word that a snapshot is what the public registry publishes."""
+
+    digest: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    checked_at: Annotated[datetime, Meta(tz=True)]
+
+
+class Publication(Struct, frozen=True, kw_only=True):
+    """When a version was published."""
+
+    version: str  # YYYY.MM.DD[.n]
+    published_at: datetime  # UTC
 
 
 class Selection(Struct, frozen=True, kw_only=True):
@@ -81,22 +97,17 @@ class RegistryStatus(Struct, frozen=True, kw_only=True):
     source: Source
     checked_at: datetime | None  # UTC; None: the registry has not been asked yet
     fresh_at: datetime  # UTC; when this content was last known to be the newest
-    stale: bool
+    stale: bool  # nobody can say that there is nothing newer
     error: str | None  # why it is stale
+    frozen: bool  # the registry answers, but published nothing for suspiciously long
+    refusals: int  # files not taken since this process started
+    last_refusal: str | None  # which and why, with the time in front
+
+    @property
+    def condition(self) -> Condition:
+        """Return the status in one word."""
+        return "frozen" if self.frozen else "stale" if self.stale else "current"
 
     def age_s(self, now: datetime) -> float:
         """Return for how many seconds nobody has confirmed the content."""
         return (now - self.fresh_at).total_seconds()
-
-
-def unconfirmed(snapshot: Snapshot) -> RegistryStatus:
-    """Return the status of a snapshot that comes without the public registry's word."""
-    return RegistryStatus(
-        version=snapshot.version,
-        digest=snapshot.digest,
-        source="bundled" if snapshot.origin == "bundled" else "database",
-        checked_at=None,
-        fresh_at=snapshot.published_at,
-        stale=True,
-        error="the registry has not been asked yet",
-    )

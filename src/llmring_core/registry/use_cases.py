@@ -1,29 +1,27 @@
 """What the registry context does. Writes first, reads after."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec.structs import replace
 
+from llmring_core.aside import Aside
 from llmring_core.clock import Clock
 from llmring_core.registry.catalogue import Catalogue
 from llmring_core.registry.commands import RegistryQuery
-from llmring_core.registry.documents import (
-    PROVIDERS,
-    ProviderFile,
-    read_file,
-    regressions,
-    succeeding,
-)
+from llmring_core.registry.documents import PROVIDERS, ProviderFile, succeeding
 from llmring_core.registry.errors import (
-    BadRegistryFile,
+    CorruptSnapshot,
     ProviderNotFound,
-    RegistryUnavailable,
     SnapshotTaken,
+    VersionNotFound,
 )
-from llmring_core.registry.model import RegistryStatus, Selection, Snapshot, Source, unconfirmed
-from llmring_core.registry.ports import RegistryInForce, RegistrySource, RegistryWork
-from llmring_core.registry.versions import order_of
+from llmring_core.registry.model import Confirmation, RegistryStatus, Selection, Snapshot
+from llmring_core.registry.ports import Archive, RegistryInForce, RegistrySource, RegistryWork
+from llmring_core.registry.refusals import refusals
+from llmring_core.registry.status import checked, unconfirmed
+from llmring_core.registry.versions import number_of, order_of
 from llmring_core.transactions import Begin
 
 
@@ -36,12 +34,15 @@ class LoadRegistry:
     bundled: Snapshot
 
     async def __call__(self) -> RegistryStatus:
-        """The database's latest goes first, unless an older package put it there.
+        """The database's latest goes first, unless it is damaged or an older package put it there.
 
         Raises: StoreUnavailable; what was in force stays so.
         """
-        async with self.begin() as work:
-            kept = await work.snapshots.latest()
+        try:
+            async with self.begin() as work:
+                kept = await work.snapshots.latest()
+        except CorruptSnapshot as error:
+            return self._put(self.bundled, str(error))
         if kept is None:
             return await self._publish(1)
         if kept.origin == "bundled" and order_of(kept.version) < order_of(self.bundled.version):
@@ -57,8 +58,9 @@ class LoadRegistry:
             return await self()
         return self._put(snapshot)
 
-    def _put(self, snapshot: Snapshot) -> RegistryStatus:
+    def _put(self, snapshot: Snapshot, error: str | None = None) -> RegistryStatus:
         status = unconfirmed(snapshot)
+        status = status if error is None else replace(status, error=error)
         self.registry.put(Catalogue(snapshot), status)
         return status
 
@@ -71,35 +73,41 @@ class RefreshRegistry:
     registry: RegistryInForce
     source: RegistrySource
     clock: Clock
+    aside: Aside
 
     async def __call__(self) -> RegistryStatus:
         """Whatever the registry answers ends in the status; the last good content stays in force.
 
         Raises: StoreUnavailable; what was in force stays so.
         """
+        fetched = await self.source.fetch()
         now = self.clock()
-        files, problems = await self._fetched()
-        snapshot, refused = await self._published(files, now)
-        return self._put(snapshot, problems | refused, now)
+        snapshot, refused = await self._published(fetched.files, now)
+        problems = {**fetched.problems, **refused}
+        status = checked(self.registry.status, snapshot, fetched.files, problems, now)
+        self.registry.put(await self._opened(snapshot), status)
+        return status
 
-    async def _fetched(self) -> tuple[list[ProviderFile], dict[str, str]]:
-        files: list[ProviderFile] = []
-        problems: dict[str, str] = {}
-        for provider in PROVIDERS:
-            try:
-                files.append(read_file(provider, await self.source.fetch(provider)))
-            except (RegistryUnavailable, BadRegistryFile) as problem:
-                problems[provider] = problem.reason
-        return files, problems
+    async def take_word(self, told: Confirmation) -> RegistryStatus | None:
+        """Put the newest snapshot in force as current, if it is the one ``told`` means.
+
+        Raises: StoreUnavailable; what was in force stays so.
+        """
+        latest = await self._latest()
+        if latest.digest != told.digest:
+            return None
+        confirmed_at = min(told.checked_at, self.clock())
+        status = checked(self.registry.status, latest, [], {}, confirmed_at)
+        self.registry.put(await self._opened(latest), status)
+        return status
 
     async def _published(
-        self, files: list[ProviderFile], now: datetime
+        self, files: Sequence[ProviderFile], now: datetime
     ) -> tuple[Snapshot, dict[str, str]]:
-        async with self.begin() as work:
-            latest = await work.snapshots.latest() or self.registry.catalogue.snapshot
-        refused = regressions(files, latest)
+        latest = await self._latest()
+        refused = refusals(files, latest)
         taken = [file for file in files if file.provider not in refused]
-        snapshot = succeeding(latest, taken, now)
+        snapshot = await self.aside(lambda: succeeding(latest, taken, now))
         if snapshot is latest:
             return latest, refused
         try:
@@ -109,35 +117,39 @@ class RefreshRegistry:
             return await self._published(files, now)
         return snapshot, refused
 
-    def _put(self, snapshot: Snapshot, problems: dict[str, str], now: datetime) -> RegistryStatus:
-        before = self.registry.status
-        moved = (snapshot.version, snapshot.digest) != (before.version, before.digest)
-        source: Source = "database" if moved else before.source
-        status = RegistryStatus(
-            version=snapshot.version,
-            digest=snapshot.digest,
-            source="registry" if len(problems) < len(PROVIDERS) else source,
-            checked_at=now,
-            fresh_at=before.fresh_at if problems else now,
-            stale=bool(problems),
-            error="; ".join(f"{name}: {why}" for name, why in problems.items()) or None,
-        )
-        self.registry.put(Catalogue(snapshot) if moved else self.registry.catalogue, status)
-        return status
+    async def _latest(self) -> Snapshot:
+        """Return what the next snapshot follows.
+
+        In place of a damaged one that is what is in force. It has no digest then, so that there
+        is a next snapshot, and servers that start later find that one.
+        """
+        in_force = self.registry.catalogue.snapshot
+        try:
+            async with self.begin() as work:
+                return await work.snapshots.latest() or in_force
+        except CorruptSnapshot as damaged:
+            return replace(in_force, version=damaged.version, sequence=damaged.sequence, digest="")
+
+    async def _opened(self, snapshot: Snapshot) -> Catalogue:
+        before = self.registry.catalogue
+        known = before.snapshot.version, before.snapshot.digest
+        if (snapshot.version, snapshot.digest) == known:
+            return before
+        return await self.aside(lambda: Catalogue(snapshot))
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRegistry:
     """Read some or all models, of the snapshot in force or of an older one."""
 
-    begin: Begin[RegistryWork]
     registry: RegistryInForce
+    archive: Archive
 
     async def __call__(self, query: RegistryQuery) -> Selection:
-        """Raises VersionNotFound, InvalidField, StoreUnavailable."""
+        """Raises VersionNotFound, InvalidField, CorruptSnapshot, StoreUnavailable."""
         catalogue = self.registry.catalogue
         if query.version is not None:
-            catalogue = await _opened(query.version, self.registry, self.begin)
+            catalogue = await self.archive.open(query.version)
         return catalogue.select(query.providers, query.capabilities)
 
 
@@ -145,13 +157,11 @@ class ReadRegistry:
 class ReadVersion:
     """Read everything one published snapshot says."""
 
-    begin: Begin[RegistryWork]
-    registry: RegistryInForce
+    archive: Archive
 
     async def __call__(self, version: str) -> Selection:
-        """Raises VersionNotFound, StoreUnavailable."""
-        catalogue = await _opened(version, self.registry, self.begin)
-        return catalogue.select()
+        """Raises VersionNotFound, CorruptSnapshot, StoreUnavailable."""
+        return (await self.archive.open(version)).select()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +179,25 @@ class ReadProviderFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadProviderEdition:
+    """Read one provider's models as of the Nth edition of its file."""
+
+    begin: Begin[RegistryWork]
+    archive: Archive
+
+    async def __call__(self, provider: str, edition: str) -> Selection:
+        """Raises ProviderNotFound, VersionNotFound, CorruptSnapshot, StoreUnavailable."""
+        if provider not in PROVIDERS:
+            raise ProviderNotFound
+        number = number_of(edition)
+        if number is None:
+            raise VersionNotFound
+        async with self.begin() as work:
+            version = await work.snapshots.holding(provider, number)
+        return (await self.archive.open(version)).select({provider}, set())
+
+
+@dataclass(frozen=True, slots=True)
 class ReadRegistryStatus:
     """Say what is in force, and whether the public registry still vouches for it."""
 
@@ -176,11 +205,3 @@ class ReadRegistryStatus:
 
     async def __call__(self) -> RegistryStatus:
         return self.registry.status
-
-
-async def _opened(version: str, registry: RegistryInForce, begin: Begin[RegistryWork]) -> Catalogue:
-    if version == registry.catalogue.snapshot.version:
-        return registry.catalogue
-    order_of(version)  # no store is asked for what cannot be a version
-    async with begin() as work:
-        return Catalogue(await work.snapshots.get(version))

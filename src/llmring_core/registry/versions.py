@@ -1,4 +1,7 @@
-"""Rule: how snapshots are named. ``YYYY.MM.DD``, then ``.2``, ``.3`` on the same day."""
+"""Rule: how snapshots are named. ``YYYY.MM.DD``, then ``.2``, ``.3`` on the same day.
+
+A plain number N, as in the public registry, stands for the Nth edition of every provider's file.
+"""
 
 import re
 from datetime import date
@@ -9,6 +12,7 @@ from llmring_core.registry.errors import VersionNotFound
 Order: TypeAlias = tuple[date, int]
 
 _NAME = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})(?:\.([2-9]|[1-9]\d{1,3}))?", re.ASCII)
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 def order_of(version: str) -> Order:
@@ -24,6 +28,22 @@ def order_of(version: str) -> Order:
         return date(int(year), int(month), int(day)), int(number)
     except ValueError:
         raise VersionNotFound from None
+
+
+def number_of(version: str) -> int | None:
+    """Return the N of a version named as the providers count their files, None for a date."""
+    return int(version) if _NUMBER.fullmatch(version) else None
+
+
+def is_version(version: str) -> bool:
+    """Whether a version can have this name, of either kind."""
+    if number_of(version) is not None:
+        return True
+    try:
+        order_of(version)
+    except VersionNotFound:
+        return False
+    return True
 
 
 def version_of(order: Order) -> str:

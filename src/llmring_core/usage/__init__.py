@@ -21,6 +21,7 @@ from llmring_core.usage.model import (
     MAX_COUNT,
     MAX_TOTAL,
     Cell,
+    CostStatus,
     JsonObject,
     Logged,
     RateLine,
@@ -28,6 +29,7 @@ from llmring_core.usage.model import (
     Tokens,
     Totals,
     UsageRecord,
+    UsageSource,
 )
 from llmring_core.usage.periods import (
     QUARTERS_A_DAY,
@@ -43,6 +45,7 @@ from llmring_core.usage.periods import (
 )
 from llmring_core.usage.ports import Entry, Position, UsageIntake, UsageLedger, UsageWork
 from llmring_core.usage.pricing import cost_usd, rate_lines
+from llmring_core.usage.recording import recorded
 from llmring_core.usage.reprice_usage import RepricedPage, RepriceUsage
 from llmring_core.usage.repricing import Repricing
 from llmring_core.usage.use_cases import ExportUsage, ListUsage, LogUsage, SummariseUsage
@@ -55,6 +58,7 @@ __all__ = [
     "Batch",
     "BatchResult",
     "Cell",
+    "CostStatus",
     "Day",
     "DaySums",
     "DuplicateUsage",
@@ -86,6 +90,7 @@ __all__ = [
     "UsageIntake",
     "UsageLedger",
     "UsageRecord",
+    "UsageSource",
     "UsageToLog",
     "UsageWork",
     "add",
@@ -95,6 +100,7 @@ __all__ = [
     "period_of",
     "quarter_of",
     "rate_lines",
+    "recorded",
     "start_of",
     "summarise",
     "sums_of",

@@ -5,6 +5,7 @@ from datetime import tzinfo
 from decimal import Decimal
 
 from msgspec import Struct, json
+from msgspec.structs import astuple
 
 from llmring_core.errors import InvalidField
 from llmring_core.money import MAX_RECORD_USD, QUANTUM
@@ -46,8 +47,10 @@ class UsageToLog(Struct, frozen=True, kw_only=True):
         check_text("id_at_origin", self.id_at_origin, MAX_TEXT)
         if self.client_log_id is not None:
             check_name("client_log_id", self.client_log_id, MAX_TEXT)
-        for name in self.tokens.__struct_fields__:
-            check_count(name, getattr(self.tokens, name))
+        counts = astuple(self.tokens)
+        if min(counts) < 0 or max(counts) > MAX_COUNT:
+            for name, count in zip(self.tokens.__struct_fields__, counts, strict=True):
+                check_count(name, count)
         if self.latency_ms is not None:
             check_count("latency_ms", self.latency_ms)
         if self.cost_usd is not None:

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
-from llmring_core.money import EXACT, plain, rounded
+from llmring_core.money import DECIMALS, EXACT, plain, rounded
 from llmring_core.registry import Prices
 from llmring_core.usage.model import RateLine, Tokens
 
 PER_DECIMALS: Final = 6
 PER: Final = 10**PER_DECIMALS  # tokens; the registry's prices are US dollars per million
+AMOUNT_DECIMALS: Final = DECIMALS + PER_DECIMALS  # a line is never rounded
+ONE: Final = 10**AMOUNT_DECIMALS
 
 
 def rate_lines(tokens: Tokens, prices: Prices) -> tuple[RateLine, ...]:
@@ -38,20 +40,29 @@ def rate_lines(tokens: Tokens, prices: Prices) -> tuple[RateLine, ...]:
         ("output", tokens.output, prices.output),
         ("output_reasoning", tokens.output_reasoning, prices.output_thinking or prices.output),
     )
-    return tuple(_line(unit, quantity, rate) for unit, quantity, rate in priced if quantity)
+    return tuple([_line(unit, quantity, rate) for unit, quantity, rate in priced if quantity])
 
 
 def cost_usd(lines: Sequence[RateLine]) -> Decimal:
     """Return the sum of ``lines`` in US dollars, rounded half-even to 12 decimals once."""
-    total = Decimal(0)
+    attos = 0
     for line in lines:
-        total = EXACT.add(total, Decimal(line.amount))
-    return rounded(total)
+        attos += line.quantity * _stated(line.rate)[0]
+    return rounded(Decimal(attos).scaleb(-AMOUNT_DECIMALS, EXACT))
 
 
 def _line(unit: str, quantity: int, rate: Decimal) -> RateLine:
-    amount = EXACT.scaleb(EXACT.multiply(rate, quantity), -PER_DECIMALS)
-    return RateLine(unit=unit, quantity=quantity, rate=_text(rate), per=PER, amount=plain(amount))
+    picos, text = _stated(rate)
+    whole, fraction = divmod(quantity * picos, ONE)
+    amount = f"{whole}.{fraction:0{AMOUNT_DECIMALS}d}".rstrip("0") if fraction else str(whole)
+    return RateLine(unit=unit, quantity=quantity, rate=text, per=PER, amount=amount)
 
 
-_text = cache(plain)  # a snapshot has a few hundred different rates
+@lru_cache(4096)  # a snapshot has a few hundred different rates
+def _stated(rate: Decimal | str) -> tuple[int, str]:
+    """Return ``rate`` in 10⁻¹² dollars, and as it stands on a bill."""
+    exact = Decimal(rate)
+    picos = EXACT.scaleb(exact, DECIMALS)
+    if picos % 1:
+        raise ValueError("a price finer than 10⁻¹² US dollars")
+    return int(picos), plain(exact)

@@ -1,5 +1,6 @@
 """The OpenAPI document: what the framework finds out, corrected where it knows less than we do."""
 
+from http import HTTPStatus
 from typing import Any
 
 from litestar.openapi.spec import OpenAPI
@@ -8,13 +9,41 @@ from msgspec import json
 from llmring_http.decoding import any_json
 from llmring_http.health.routes import Alive, Health, Root
 from llmring_http.problems import Problem
+from llmring_http.receipts.document import describe
+from llmring_http.receipts.wire import Kept, KeyBody, KeyList, ReceiptPage, VerdictBody
+from llmring_http.registry.changelog import ChangelogBody
+from llmring_http.registry.wire import Manifest, MirroredFile, RegistryBody
 from llmring_http.usage.bulk import BatchAnswer
 from llmring_http.usage.ingest import log_operation
 from llmring_http.usage.ingest_many import bulk_operations
 from llmring_http.usage.stats import Stats
 from llmring_http.usage.wire import LogAnswer, LogRow
 
-BODIES = (Root, Health, Alive, BatchAnswer, LogAnswer, LogRow, Stats, Problem)
+BODIES = (
+    Root,
+    Health,
+    Alive,
+    BatchAnswer,
+    LogAnswer,
+    LogRow,
+    Stats,
+    RegistryBody,
+    Manifest,
+    MirroredFile,
+    ChangelogBody,
+    Kept,
+    ReceiptPage,
+    VerdictBody,
+    KeyBody,
+    KeyList,
+    Problem,
+)
+ANYWHERE_WITHOUT_BODY = (400, 404, 408, 414, 415, 431, 503)  # the guard, before any route is known
+ANYWHERE = (*ANYWHERE_WITHOUT_BODY, 413)
+PROBLEM_ANSWER = {
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+}
+FILES = ("text/csv", "application/x-ndjson")
 THEIRS = "application/json"  # the media type of the framework's own errors, which we never send
 
 
@@ -27,12 +56,17 @@ def described(schema: OpenAPI) -> dict[str, Any]:
     _, bodies = json.schema_components(
         BODIES, schema_hook=any_json, ref_template="#/components/schemas/{name}"
     )
-    for name, body in bodies.items():
-        members = document["components"]["schemas"].setdefault(name, body)["properties"]
-        for member, ours in body["properties"].items():
-            members[member] = members[member] or ours  # empty: a number we write digit by digit
+    document["components"]["schemas"] |= bodies  # the framework's say "one of" and mean "any of"
+    logs = document["paths"]["/api/v1/logs"]["get"]["responses"]["200"]
+    logs["content"] |= {media: {"schema": {"type": "string"}} for media in FILES}
+    logs["headers"] = {"X-Next-Cursor": {"schema": {"type": "string"}}}
+    describe(document["paths"])
     for operations in document["paths"].values():
         for operation in operations.values():
             if THEIRS in operation["responses"].get("400", {}).get("content", {}):
                 del operation["responses"]["400"]
+            for status in ANYWHERE if "requestBody" in operation else ANYWHERE_WITHOUT_BODY:
+                operation["responses"].setdefault(
+                    str(status), PROBLEM_ANSWER | {"description": HTTPStatus(status).phrase}
+                )
     return document

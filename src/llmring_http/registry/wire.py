@@ -17,8 +17,11 @@ from llmring_core.registry import (
     ModelKey,
     Provider,
     RegistryQuery,
+    RegistryStatus,
     Selection,
+    number_of,
 )
+from llmring_http.conditional import FOREVER, HOUR
 
 _encoder: Final = Encoder(decimal_format="number")
 
@@ -102,11 +105,24 @@ def query(version: str | None, providers: str | None, capabilities: str | None) 
     """Read the query parameters; an empty one is an absent one."""
     return RegistryQuery(
         version=(version or "").strip() or None,
-        providers=_names(providers),
-        capabilities=_names(capabilities),
+        providers=names(providers),
+        capabilities=names(capabilities),
     )
 
 
-def _names(text: str | None) -> frozenset[str]:
-    names = (name.strip() for name in (text or "").split(","))
-    return frozenset(name for name in names if name)
+def headers_of(status: RegistryStatus, selection: Selection, now: datetime) -> dict[str, str]:
+    """Return how far what is in force can be trusted as new; nothing for another version."""
+    if selection.snapshot.version != status.version:
+        return {}
+    return {"Age": str(max(0, int(status.age_s(now)))), "X-Registry-Status": status.condition}
+
+
+def lifetime_of(version: str) -> str:
+    """Return how long caches may keep a version; what a number gathers may still grow."""
+    return FOREVER if number_of(version) is None else HOUR
+
+
+def names(text: str | None) -> frozenset[str]:
+    """Read a list whose items are separated by commas; blanks around and between do not count."""
+    items = (item.strip() for item in (text or "").split(","))
+    return frozenset(item for item in items if item)

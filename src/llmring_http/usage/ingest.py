@@ -7,7 +7,6 @@ several times as much as everything the core does for it; see docs/benchmarks.md
 from typing import cast
 
 from litestar import Request
-from litestar.datastructures import Headers
 from litestar.datastructures.state import State
 from litestar.enums import ScopeType
 from litestar.exceptions import MethodNotAllowedException
@@ -21,7 +20,7 @@ from llmring_core.usage import LogUsage, Overloaded, TotalsOverflow
 from llmring_http.callers import SECURITY, MissingCredentials, caller_in
 from llmring_http.decoding import decode_body, schema_of
 from llmring_http.problems import BadRequest, Unprocessable, documented, problem_of
-from llmring_http.requests import identity_of, read_body
+from llmring_http.requests import headers_of, identity_of, read_body
 from llmring_http.usage.wire import LogAnswer, LogBody
 
 PATH = "/api/v1/log"
@@ -52,10 +51,11 @@ def log_app(
     async def log(scope: Scope, receive: Receive, send: Send) -> None:
         if cast(HTTPScope, scope)["method"] != "POST":
             raise MethodNotAllowedException(headers={"Allow": "OPTIONS, POST"})
-        headers = Headers.from_scope(scope)
+        headers = headers_of(scope)
         caller = await caller_in(headers, authenticate, trust_identity_headers)
+        scope["state"]["project"] = caller.project
         identity = identity_of(headers, scope)
-        payload = decode_body(await read_body(receive), headers.get("content-type"), LogBody)
+        payload = decode_body(await read_body(receive), headers.get(b"content-type"), LogBody)
         logged = await log_usage(
             caller.project, payload.command(), identity.key, identity.request_id
         )
@@ -79,6 +79,7 @@ def shortened(app: ASGIApp, log: ASGIApp) -> ASGIApp:
         if not _is_short(scope):
             await app(scope, receive, send)
             return
+        scope["path_template"] = PATH
         try:
             await log(scope, receive, send)
         except Exception as error:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import cast
 
 from litestar import asgi
-from litestar.datastructures import Headers
 from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Scope, Send
@@ -15,7 +14,7 @@ from llmring_core.usage import LogBatch
 from llmring_http.callers import SECURITY, caller_in
 from llmring_http.decoding import schema_of
 from llmring_http.problems import documented
-from llmring_http.requests import identity_of, read_body
+from llmring_http.requests import headers_of, identity_of, read_body
 from llmring_http.usage.bulk import (
     MAX_IMPORTED,
     MAX_LOGGED,
@@ -42,10 +41,11 @@ def bulk_routes(
         async def log_many(scope: Scope, receive: Receive, send: Send) -> None:
             if cast(HTTPScope, scope)["method"] != "POST":
                 raise MethodNotAllowedException(headers={"Allow": "OPTIONS, POST"})
-            headers = Headers.from_scope(scope)
+            headers = headers_of(scope)
             caller = await caller_in(headers, authenticate, trust_identity_headers)
+            scope["state"]["project"] = caller.project
             identity = identity_of(headers, scope)
-            batch, rejected = decoded(await read_body(receive), headers.get("content-type"))
+            batch, rejected = decoded(await read_body(receive), headers.get(b"content-type"))
             outcome = await log_batch(caller.project, batch, identity.key, identity.request_id)
             body = encoder.encode(BatchAnswer.of(outcome.value, rejected))
             head = [JSON, (b"content-length", b"%d" % len(body))]

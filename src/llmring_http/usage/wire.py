@@ -140,7 +140,7 @@ class LogRow(Struct, frozen=True, kw_only=True):
     output_tokens: int
     cached_input_tokens: int
     reasoning_output_tokens: int
-    cost: UsdNumber | UnsetType  # absent when no price is known: clients format it
+    cost: UsdNumber | UnsetType = UNSET  # absent when no price is known: clients format it
     cost_status: str
     usage_source: str
     kind: str

@@ -169,6 +169,7 @@ class TestValues:
             ("DATABASE_POOL_OVERFLOW", "-1"),
             ("REDIS_URL", "http://h"),
             ("REDIS_URL", "redis://h:port"),
+            ("REDIS_URL", "redis://h/0?nonsense=1"),
             ("CACHE_TTL", "1h"),
             ("CORS_ORIGINS", "localhost:5173"),
             ("CORS_ORIGINS", "http://a/"),

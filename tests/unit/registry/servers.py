@@ -1,13 +1,15 @@
 """A server's view of the registry, small enough for a test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from llmring_adapters.registry.archive import KeptArchive
 from llmring_adapters.registry.live import LiveRegistry
 from llmring_adapters.registry.memory import MemoryRegistrySource
+from llmring_core.aside import Result
 from llmring_core.errors import StoreUnavailable
 from llmring_core.registry import (
     LoadRegistry,
@@ -43,7 +45,8 @@ class Server:
         self.registry = LiveRegistry(bundled)
         self.load = LoadRegistry(self.begin, self.registry, bundled)
         source = MemoryRegistrySource(files)
-        self.refresh = RefreshRegistry(self.begin, self.registry, source, self.clock)
+        self.archive = KeptArchive(self.begin, self.registry)
+        self.refresh = RefreshRegistry(self.begin, self.registry, source, self.clock, at_once)
 
     def clock(self) -> datetime:
         return self.now
@@ -51,6 +54,10 @@ class Server:
     def input_price(self, provider: str, model: str) -> Decimal | None:
         quote = self.registry.quote(provider, model)
         return quote and quote.prices.input
+
+
+async def at_once(work: Callable[[], Result]) -> Result:
+    return work()
 
 
 @asynccontextmanager

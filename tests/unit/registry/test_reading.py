@@ -19,7 +19,7 @@ class TestReading:
     async def test_a_version_reads_the_same_after_it_is_superseded(self) -> None:
         server = Server({}, FILES | {"openai": published("openai", 8, gpt=DEARER)})
         await server.load()
-        read_version = ReadVersion(server.begin, server.registry)
+        read_version = ReadVersion(server.archive)
         before = await read_version(BUNDLED.version)
         await server.refresh()
         assert await read_version(BUNDLED.version) == before
@@ -29,21 +29,21 @@ class TestReading:
     async def test_a_version_never_published_is_not_found(self, version: str) -> None:
         server = Server({}, FILES)
         with pytest.raises(VersionNotFound, match="Registry version not found"):
-            await ReadVersion(server.begin, server.registry)(version)
+            await ReadVersion(server.archive)(version)
         with pytest.raises(VersionNotFound):
-            await ReadRegistry(server.begin, server.registry)(RegistryQuery(version=version))
+            await ReadRegistry(server.registry, server.archive)(RegistryQuery(version=version))
 
     async def test_no_database_is_asked_for_what_cannot_be_a_version(self) -> None:
         server = Server({}, {}, begin=no_database)
         with pytest.raises(VersionNotFound):
-            await ReadVersion(server.begin, server.registry)("a\0b")
+            await ReadVersion(server.archive)("a\0b")
 
     async def test_a_query_chooses_the_version_and_filters_it(self) -> None:
         server = Server({}, FILES | {"openai": published("openai", 8, new=entry())})
         await server.load()
         await server.refresh()
         query = RegistryQuery(version=BUNDLED.version, providers=frozenset({"openai"}))
-        selection = await ReadRegistry(server.begin, server.registry)(query)
+        selection = await ReadRegistry(server.registry, server.archive)(query)
         assert list(selection.models) == ["openai:gpt"]
         assert set(selection.providers) == {"openai", "anthropic", "google"}
 

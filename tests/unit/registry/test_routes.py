@@ -3,22 +3,19 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
 
 import pytest
 import rfc8785
 from litestar import Litestar
-from litestar.di import Provide
 from litestar.testing import TestClient
 from msgspec import json
 
-from llmring_adapters.registry.live import LiveRegistry
-from llmring_core.errors import LLMRingError
-from llmring_core.registry import ReadProviderFile, ReadRegistry, ReadVersion, read_file
+from llmring_core.registry import (
+    read_file,
+)
 from llmring_http.conditional import Representations
-from llmring_http.problems import domain_problem
-from llmring_http.registry.routes import RegistryController
-from tests.unit.registry.builders import PRICE, entry, keeping, published, snapshot
+from tests.unit.registry.app import registry_app
+from tests.unit.registry.builders import NOON, PRICE, entry, published, snapshot
 
 OPENAI = published("openai", 7, gpt=entry(), text=entry(supports_vision=False))
 OLD = snapshot(("openai", published("openai", 6, gpt=entry())), version="2026.07.01", sequence=1)
@@ -33,27 +30,8 @@ CACHED = ["/registry", "/registry.json", "/registry/manifest.json", "/registry/o
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient[Litestar]]:
-    registry = LiveRegistry(NOW)
-    begin = keeping({kept.version: kept for kept in (OLD, NOW)})
-    app = Litestar(
-        [RegistryController],
-        dependencies={
-            "read_registry": given(ReadRegistry(begin, registry)),
-            "read_version": given(ReadVersion(begin, registry)),
-            "read_provider_file": given(ReadProviderFile(registry)),
-        },
-        exception_handlers={LLMRingError: domain_problem},
-        logging_config=None,
-    )
-    with TestClient(app) as test_client:
+    with TestClient(registry_app(OLD, NOW)) as test_client:
         yield test_client
-
-
-def given(use_case: object) -> Provide:
-    def provide() -> Any:
-        return use_case
-
-    return Provide(provide, sync_to_thread=False)
 
 
 @pytest.mark.parametrize("path", ["/registry", "/registry/", "/registry.json", "/registry.json/"])
@@ -189,6 +167,42 @@ def test_a_provider_without_a_file_is_not_found(
     client: TestClient[Litestar], provider: str
 ) -> None:
     assert client.get(f"/registry/{provider}/models.json").status_code == 404
+
+
+def test_an_older_edition_of_a_file_is_mirrored(client: TestClient[Litestar]) -> None:
+    answer = client.get("/registry/openai/v/6/models.json")
+    assert (answer.json()["version"], set(answer.json()["models"])) == (6, {"openai:gpt"})
+    assert answer.headers["cache-control"] == HOUR
+    newest = client.get("/registry/openai/v/7/models.json")
+    assert newest.content == client.get("/registry/openai/models.json").content
+
+
+@pytest.mark.parametrize("edition", ["5", "8", "0", "-1", "07", "x", "%2e%2e", "9" * 400])
+def test_an_edition_never_in_force_is_not_found(client: TestClient[Litestar], edition: str) -> None:
+    assert client.get(f"/registry/openai/v/{edition}/models.json").status_code == 404
+    assert client.get("/registry/ollama/v/7/models.json").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/registry/v/7/registry.json", "/registry?version=7"])
+def test_a_number_gathers_that_edition_of_every_file(
+    client: TestClient[Litestar], path: str
+) -> None:
+    answer = client.get(path)
+    body = answer.json()
+    assert (body["version"], set(body["models"])) == ("7", {"openai:gpt", "openai:text"})
+    content = {"models": body["models"], "providers": body["providers"]}
+    assert sha256(rfc8785.dumps(content)).hexdigest() == body["digest"]
+    assert answer.headers["cache-control"] == HOUR  # another provider's 7th may come
+
+
+def test_what_is_in_force_tells_how_far_it_can_be_trusted(client: TestClient[Litestar]) -> None:
+    answer = client.get("/registry")
+    assert answer.headers["x-registry-status"] == "stale"
+    assert answer.headers["age"] == str(int((NOON - NOW.published_at).total_seconds()))
+    held = {"If-None-Match": answer.headers["etag"]}
+    assert client.get("/registry", headers=held).headers["x-registry-status"] == "stale"
+    for path in ("/registry?version=2026.07.01", "/registry/v/2026.07.01/registry.json"):
+        assert "age" not in client.get(path).headers
 
 
 def test_the_manifest_lists_the_files(client: TestClient[Litestar]) -> None:

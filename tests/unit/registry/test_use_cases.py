@@ -84,6 +84,9 @@ class TestRefreshRegistry:
             fresh_at=NOON,
             stale=False,
             error=None,
+            frozen=False,
+            refusals=0,
+            last_refusal=None,
         )
 
     async def test_unchanged_content_is_confirmed_and_not_published_again(self) -> None:

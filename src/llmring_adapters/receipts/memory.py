@@ -1,0 +1,61 @@
+"""Receipts and keys in dictionaries."""
+
+from collections.abc import Sequence
+
+from llmring_adapters.journal import Journal, JournaledDict
+from llmring_core.ids import ProjectId
+from llmring_core.receipts import (
+    DuplicateReceipt,
+    KeyBook,
+    KeyId,
+    PublicKey,
+    ReceiptBook,
+    ReceiptId,
+    StoredReceipt,
+)
+
+
+class MemoryReceiptBook(ReceiptBook):
+    def __init__(self, journal: Journal) -> None:
+        self._numbers: JournaledDict[ProjectId, int] = JournaledDict(journal)
+        self._receipts: JournaledDict[tuple[ProjectId, ReceiptId], StoredReceipt] = JournaledDict(
+            journal
+        )
+
+    async def take_numbers(self, project: ProjectId, count: int) -> int:
+        first = self._numbers.get(project, 0) + 1
+        self._numbers[project] = first + count - 1
+        return first
+
+    async def add(self, project: ProjectId, receipts: Sequence[StoredReceipt]) -> None:
+        for receipt in receipts:
+            if (project, receipt.id) in self._receipts:
+                raise DuplicateReceipt(f"receipt {receipt.id} is already stored")
+            self._receipts[project, receipt.id] = receipt
+
+    async def find(self, project: ProjectId, id: ReceiptId) -> StoredReceipt | None:
+        return self._receipts.get((project, id))
+
+    async def newest(
+        self, project: ProjectId, limit: int, offset: int = 0
+    ) -> tuple[list[StoredReceipt], int]:
+        found = [one for (owner, _), one in self._receipts.items() if owner == project]
+        found.sort(key=lambda one: (one.stored_at, one.id), reverse=True)
+        return found[offset : offset + limit], len(found)
+
+    async def every(
+        self, after: tuple[ProjectId, ReceiptId] | None, limit: int
+    ) -> list[tuple[ProjectId, StoredReceipt]]:
+        names = sorted(name for name in self._receipts if after is None or name > after)[:limit]
+        return [(name[0], self._receipts[name]) for name in names]
+
+
+class MemoryKeyBook(KeyBook):
+    def __init__(self, journal: Journal) -> None:
+        self._keys: JournaledDict[KeyId, PublicKey] = JournaledDict(journal)
+
+    async def put(self, key: PublicKey) -> None:
+        self._keys[key.id] = key
+
+    async def all(self) -> list[PublicKey]:
+        return sorted(self._keys.values(), key=lambda key: (key.not_before, key.id), reverse=True)

@@ -1,0 +1,88 @@
+"""Redis as something that may be away: every command is short, and a failure is remembered."""
+
+import logging
+from asyncio import get_running_loop, timeout
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+COMMAND_S = 0.3  # with connecting, and trying again on a connection that was closed meanwhile
+PAUSE_S = 1.0  # after a failure nothing is tried, so that a Redis that hangs costs nobody more
+CONNECTIONS = 10
+
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
+
+
+def pool_of(url: str) -> BlockingConnectionPool:
+    """Return connections to be opened. Raises ValueError for an option no connection takes."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        timeout=COMMAND_S,
+        socket_connect_timeout=COMMAND_S,
+        socket_timeout=COMMAND_S,
+        retry=Retry(NoBackoff(), 1),  # the default waits for seconds
+    )
+    try:
+        pool.connection_class(**pool.connection_kwargs)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    return pool
+
+
+class RedisAway(Exception):
+    """There is no answer to rely on. Whoever asks goes on without Redis."""
+
+
+class BoundedRedis:
+    """A client whose commands take at most 0.3 s, and none for a second after a failure."""
+
+    def __init__(self, url: str) -> None:
+        self._client = Redis.from_pool(pool_of(url))
+        self._paused_until = 0.0
+        self.failures = 0  # since the start
+
+    async def ask(self, command: Callable[[Redis], Awaitable[Answer]]) -> Answer:
+        """Return what Redis answers. Raises RedisAway."""
+        now = get_running_loop().time
+        if now() < self._paused_until:
+            raise RedisAway("it failed a moment ago")
+        try:
+            async with timeout(COMMAND_S):
+                return await self._twice(command)
+        except ResponseError as error:  # it is there, and refuses: full, or a key of another type
+            self._count(error)
+            raise RedisAway(type(error).__name__) from error
+        except (RedisError, OSError, RuntimeError, TimeoutError) as error:
+            self._paused_until = now() + PAUSE_S
+            self._count(error)
+            raise RedisAway(type(error).__name__) from error
+
+    async def _twice(self, command: Callable[[Redis], Awaitable[Answer]]) -> Answer:
+        """Redis's client tries again on a closed connection, but does not know uvloop's word."""
+        try:
+            return await command(self._client)
+        except RuntimeError:
+            await self._client.connection_pool.disconnect(inuse_connections=False)
+            return await command(self._client)
+
+    async def state(self) -> str:
+        """Return whether it answers, in one word."""
+        try:
+            await self.ask(lambda client: client.ping())
+        except RedisAway:
+            return "disconnected"
+        return "connected"
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def _count(self, error: Exception) -> None:
+        self.failures += 1
+        log.warning("Redis failed, going on without: %s", type(error).__name__)

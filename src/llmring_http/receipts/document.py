@@ -1,0 +1,33 @@
+"""What the OpenAPI document says of bodies that pass through as text."""
+
+from typing import Any
+
+from llmring_http.decoding import schema_of
+from llmring_http.receipts.wire import CallBody, SignedBody
+
+JSON = "application/json"
+OBJECT = {"schema": {"type": "object"}}
+TEXT = {"schema": {"type": "string"}}
+BYTES = {"schema": {"type": "string", "format": "binary"}}
+PLAIN = "text/plain"
+RAW = {
+    "/api/v1/receipts/{id}": {JSON: OBJECT},
+    "/api/v1/receipts/{id}/proof": {PLAIN: TEXT},
+    "/receipts/public-key.pem": {"application/x-pem-file": TEXT},
+    "/api/v1/receipts/public-key.pem": {"application/x-pem-file": TEXT},
+    "/log/checkpoint": {PLAIN: TEXT},
+    "/log/public-key": {PLAIN: TEXT},
+    "/log/tile/{level}/{path}": {"application/octet-stream": BYTES},
+    "/log/tile/entries/{path}": {"application/octet-stream": BYTES},
+}
+
+
+def describe(paths: dict[str, Any]) -> None:
+    """Add what is sent to, and answered by, the routes of receipts and of their log."""
+    keep, verify = paths["/api/v1/receipts"]["post"], paths["/api/v1/receipts/verify"]["post"]
+    bodies = [schema_of(CallBody), schema_of(SignedBody)]
+    keep["requestBody"] = {"required": True, "content": {JSON: {"schema": {"anyOf": bodies}}}}
+    keep["responses"]["200"] = keep["responses"]["201"] | {"description": "Kept."}
+    verify["requestBody"] = {"required": True, "content": {JSON: OBJECT}}
+    for path, content in RAW.items():
+        paths[path]["get"]["responses"]["200"]["content"] = content
