@@ -34,6 +34,11 @@ def upgrade() -> None:
         "receipt_numbers",
         sa.Column("project", sa.String(length=36), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True).with_variant(sa.BigInteger(), "sqlite"),
+            nullable=False,
+        ),
         sa.PrimaryKeyConstraint("project", name=op.f("pk_receipt_numbers")),
     )
     op.create_table(

@@ -9,6 +9,7 @@ from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
 from llmring_adapters.database import connect_postgres, open_engine
+from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.redis import BoundedRedis
 from llmring_adapters.registry.archive import KeptArchive
 from llmring_adapters.registry.board import MemoryCheckBoard, RedisCheckBoard
@@ -17,7 +18,7 @@ from llmring_adapters.registry.live import LiveRegistry
 from llmring_adapters.registry.web import WebRegistrySource, registry_client
 from llmring_adapters.system import random_secret, time_ordered_id, utc_now
 from llmring_adapters.transactions.sql import sql_reads, sql_transactions
-from llmring_adapters.usage.intake import GroupCommit, in_one_transaction
+from llmring_adapters.usage.intake import GroupIntake, in_one_transaction
 from llmring_adapters.usage.postgres import PostgresWriter
 from llmring_app.log_keys import log_key
 from llmring_app.measures import Measures
@@ -37,6 +38,7 @@ from llmring_core.receipts import (
     CloseKey,
     FetchReceipt,
     IssueReceipt,
+    IssueTogether,
     ListKeys,
     ListReceipts,
     ProveReceipt,
@@ -77,7 +79,7 @@ from llmring_core.usage import (
 SHARE_OF_INTERVAL = 0.8
 
 
-def grouped_intake(settings: Settings, begin: Begin[UsageWork], measures: Measures) -> GroupCommit:
+def grouped_intake(settings: Settings, begin: Begin[UsageWork], measures: Measures) -> GroupIntake:
     """Return the way into the ledger that suits the database."""
     if settings.is_sqlite:
         return GroupCommit(in_one_transaction(begin), measures=measures.intake)
@@ -183,14 +185,24 @@ class Container(containers.DeclarativeContainer):
 
     receipt_signer = providers.Singleton(receipt_key, settings, new_secret)
     adopt_key = providers.Factory(AdoptKey, begin=begin, signer=receipt_signer, clock=clock)
+    receipt_intake = providers.Singleton(
+        GroupCommit,
+        providers.Factory(
+            IssueTogether,
+            begin=begin,
+            signer=receipt_signer,
+            clock=clock,
+            new_id=new_id,
+            new_secret=new_secret,
+        ),
+    )
     issue_receipt = providers.Factory(
         IssueReceipt,
-        begin=begin,
-        signer=receipt_signer,
+        begin=read,
+        intake=receipt_intake,
         registry=registry,
         clock=clock,
         new_id=new_id,
-        new_secret=new_secret,
     )
     store_receipt = providers.Factory(
         StoreReceipt, begin=begin, clock=clock, new_id=new_id, new_secret=new_secret

@@ -10,7 +10,8 @@ from prometheus_client.core import HistogramMetricFamily as Histogram
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from llmring_adapters.usage.measures import GROUP_BOUNDS, IntakeMeasures
+from llmring_adapters.group_commit import GROUP_BOUNDS
+from llmring_adapters.usage.measures import IntakeMeasures
 from llmring_app.container import Container
 from llmring_app.measures import Measures
 from llmring_core import __version__

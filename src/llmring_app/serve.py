@@ -75,6 +75,7 @@ async def closing(container: Container) -> AsyncIterator[None]:
         yield
     finally:
         await container.intake().close()
+        await container.receipt_intake().close()
 
 
 def _collect_rarely() -> None:

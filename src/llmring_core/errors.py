@@ -52,3 +52,12 @@ class StoreUnavailable(Unavailable):
     """The database did not answer in time, or refused; repeat the request with the same key."""
 
     code: ClassVar[str] = "store-unavailable"
+
+
+class Overloaded(Unavailable):
+    """More requests are waiting to be stored than the server will hold."""
+
+    code: ClassVar[str] = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("too many requests are waiting to be stored; try again shortly")

@@ -1,7 +1,7 @@
 """Batches, exports and repricing on every backend: nothing twice, and totals equal to rows."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, timedelta
 from decimal import Decimal
@@ -9,9 +9,10 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.transactions.all_work import AllWork
-from llmring_adapters.usage.intake import GroupCommit, in_one_transaction
-from llmring_core.errors import StoreUnavailable
+from llmring_adapters.usage.intake import WriteEntries, in_one_transaction
+from llmring_core.errors import Overloaded, StoreUnavailable
 from llmring_core.idempotency import KEY_LIFETIME, KeyReused
 from llmring_core.ids import NewId, UsageId
 from llmring_core.transactions import Begin
@@ -22,7 +23,6 @@ from llmring_core.usage import (
     ExportUsage,
     Line,
     LogBatch,
-    Overloaded,
     RepriceUsage,
     Sums,
     UsageRecord,
@@ -45,14 +45,14 @@ class Ledger:
         self.begin = begin
         self.clock = FakeClock()
         self.prices = PriceList()
-        self.write: Callable[[Sequence[Entry]], Awaitable[None]] = in_one_transaction(begin)
+        self.write: WriteEntries = in_one_transaction(begin)
         intake = GroupCommit(self._write)
         new_id = new_id or ids()
         self.log = LogBatch(begin, begin, intake, self.prices, self.clock, new_id)
         self.reprice = RepriceUsage(begin, intake, self.prices, self.clock, new_id)
 
-    async def _write(self, entries: Sequence[Entry]) -> None:
-        await self.write(entries)
+    async def _write(self, entries: Sequence[Entry]) -> list[None]:
+        return await self.write(entries)
 
     async def records(self) -> list[UsageRecord]:
         pages = [page async for page in ExportUsage(self.begin)(P1, EVERYTHING)]

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Table, event, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.schema import metadata
 from llmring_adapters.transactions.all_work import AllWork
-from llmring_adapters.usage.intake import GroupCommit
 from llmring_adapters.usage.postgres import PostgresWriter
 from llmring_core.accounts import CreateApiKey, RevokeApiKey, RotateApiKey
 from llmring_core.errors import Unavailable

@@ -20,7 +20,6 @@ from llmring_core.receipts import (
     CloseKey,
     DuplicateReceipt,
     FetchReceipt,
-    IssueReceipt,
     KeyId,
     KeyNotFound,
     ListKeys,
@@ -43,7 +42,7 @@ from llmring_core.transparency import (
     verified_checkpoint,
 )
 from tests.builders.kernel import MICROSECOND, NOON, P1, P2, FakeClock, ids
-from tests.builders.receipts import KEY, SEED, SIGNER, WANTED, issuing, secrets
+from tests.builders.receipts import KEY, SEED, SIGNER, Issue, issuing, secrets
 from tests.builders.transparency import SIGNER as LOG_SIGNER
 
 VECTORS = json.decode((Path(__file__).parents[1] / "vectors" / "receipts.json").read_bytes())
@@ -66,7 +65,7 @@ async def _keys(begin: Begin[AllWork]) -> None:
 
 
 @pytest.fixture
-def issue(begin: Begin[AllWork]) -> IssueReceipt:
+def issue(begin: Begin[AllWork]) -> Issue:
     return issuing(begin)
 
 
@@ -81,9 +80,9 @@ def sequence(receipts: list[StoredReceipt]) -> list[int]:
 
 class TestIssued:
     async def test_a_receipt_is_served_as_it_was_signed(
-        self, begin: Begin[AllWork], issue: IssueReceipt
+        self, begin: Begin[AllWork], issue: Issue
     ) -> None:
-        stored = await issue(P1, WANTED)
+        stored = await issue(P1)
         found, verdict = await FetchReceipt(begin)(P1, stored.id)
         assert found == stored
         assert verdict.valid
@@ -91,43 +90,41 @@ class TestIssued:
         assert document.pop("signature") == stored.signature
         assert json.encode(document, order="sorted").decode() == stored.body
 
-    async def test_numbers_have_no_gap_however_many_come_at_once(self, issue: IssueReceipt) -> None:
-        mine = await asyncio.gather(*(issue(P1, WANTED) for _ in range(40)))
-        theirs = await asyncio.gather(*(issue(P2, WANTED) for _ in range(3)))
+    async def test_numbers_have_no_gap_however_many_come_at_once(self, issue: Issue) -> None:
+        mine = await asyncio.gather(*(issue(P1) for _ in range(40)))
+        theirs = await asyncio.gather(*(issue(P2) for _ in range(3)))
         assert sequence(mine) == list(range(1, 41))
         assert sequence(theirs) == [1, 2, 3]
 
-    async def test_whoever_fails_takes_no_number(
-        self, begin: Begin[AllWork], issue: IssueReceipt
-    ) -> None:
-        await issue(P1, WANTED)
+    async def test_whoever_fails_takes_no_number(self, begin: Begin[AllWork], issue: Issue) -> None:
+        await issue(P1)
         with pytest.raises(RuntimeError):
             async with begin() as work:
-                assert await work.receipts.take_numbers(P1, 5) == 2
+                assert await work.receipts.take_numbers(P1, 5, NOON) == (2, NOON)
                 raise RuntimeError
-        assert (await issue(P1, WANTED)).seq == 2
+        assert (await issue(P1)).seq == 2
 
     async def test_a_receipt_is_private_to_its_project(
-        self, begin: Begin[AllWork], issue: IssueReceipt
+        self, begin: Begin[AllWork], issue: Issue
     ) -> None:
-        stored = await issue(P1, WANTED)
+        stored = await issue(P1)
         with pytest.raises(ReceiptNotFound):
             await FetchReceipt(begin)(P2, stored.id)
         assert await ListReceipts(begin)(P2, 10, 0) == ([], 0)
 
     async def test_receipts_are_listed_newest_first(
-        self, begin: Begin[AllWork], issue: IssueReceipt
+        self, begin: Begin[AllWork], issue: Issue
     ) -> None:
-        issued = [await issue(P1, WANTED) for _ in range(5)]
+        issued = [await issue(P1) for _ in range(5)]
         page, total = await ListReceipts(begin)(P1, 2, 1)
         assert total == 5
         assert {one.id for one in page} < {one.id for one in issued}
         assert len(page) == 2
 
     async def test_a_receipt_can_be_proved_once_the_log_has_it(
-        self, begin: Begin[AllWork], issue: IssueReceipt
+        self, begin: Begin[AllWork], issue: Issue
     ) -> None:
-        stored = [await issue(P1, WANTED) for _ in range(3)][1]
+        stored = [await issue(P1) for _ in range(3)][1]
         await ContinueLog(begin, begin, LOG_SIGNER)()
         proof = await ProveReceipt(begin, ProveInclusion(begin))(P1, stored.id)
         verified_checkpoint(proof.checkpoint, LOG_SIGNER.key)
@@ -169,18 +166,18 @@ class TestStored:
 
 class TestAudit:
     async def test_finds_nothing_wrong_with_what_was_issued_and_stored(
-        self, begin: Begin[AllWork], issue: IssueReceipt, store: StoreReceipt
+        self, begin: Begin[AllWork], issue: Issue, store: StoreReceipt
     ) -> None:
-        await issue(P1, WANTED)
+        await issue(P1)
         await store(P2, json.encode(BATCH))
         await ContinueLog(begin, begin, LOG_SIGNER)()
-        await issue(P2, WANTED)  # still waits for its place
+        await issue(P2)  # still waits for its place
         assert [page async for page in AuditReceipts(begin)()] == [(3, [])]
 
     async def test_finds_what_was_changed_or_is_not_in_the_log(
-        self, begin: Begin[AllWork], issue: IssueReceipt
+        self, begin: Begin[AllWork], issue: Issue
     ) -> None:
-        stored = await issue(P1, WANTED)
+        stored = await issue(P1)
         changed = replace(
             stored, id=ReceiptId("changed"), seq=2, body=stored.body.replace('"seq":1', '"seq":2')
         )
@@ -196,19 +193,17 @@ class TestAudit:
 
 
 class TestKeys:
-    async def test_a_retired_key_still_verifies(
-        self, begin: Begin[AllWork], issue: IssueReceipt
-    ) -> None:
-        stored = await issue(P1, WANTED)
+    async def test_a_retired_key_still_verifies(self, begin: Begin[AllWork], issue: Issue) -> None:
+        stored = await issue(P1)
         async with begin() as work:
             await work.keys.put(replace(KEY, retired_at=NOON))
         verdict = await VerifyReceipt(begin)(document_in(stored.document.encode()))
         assert (verdict.valid, verdict.key_id) == (True, KEY.id)
 
     async def test_a_revoked_key_counts_for_what_it_signed_before(
-        self, begin: Begin[AllWork], issue: IssueReceipt
+        self, begin: Begin[AllWork], issue: Issue
     ) -> None:
-        stored = await issue(P1, WANTED)
+        stored = await issue(P1)
         document = document_in(stored.document.encode())
         for revoked_at, valid in (
             (stored.stored_at, False),
@@ -222,12 +217,12 @@ class TestKeys:
 
     @pytest.mark.parametrize("revoke", [False, True])
     async def test_a_closed_key_signs_nothing_any_more(
-        self, begin: Begin[AllWork], issue: IssueReceipt, revoke: bool
+        self, begin: Begin[AllWork], issue: Issue, revoke: bool
     ) -> None:
         closed = await CloseKey(begin, FakeClock())(KEY.id, revoke=revoke)
         assert closed.status == ("revoked" if revoke else "retired")
         with pytest.raises(CannotSign):
-            await issue(P1, WANTED)
+            await issue(P1)
         with pytest.raises(BadKey):
             await AdoptKey(begin, SIGNER, FakeClock())()
         assert await ListReceipts(begin)(P1, 10, 0) == ([], 0)

@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from llmring_adapters.database import connect_postgres
+from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.transactions.all_work import AllWork
-from llmring_adapters.usage.intake import DirectIntake, GroupCommit, in_one_transaction
+from llmring_adapters.usage.intake import DirectIntake, in_one_transaction
 from llmring_adapters.usage.postgres import PostgresWriter
 from llmring_core.idempotency import AlreadyAnswered
 from llmring_core.transactions import Begin

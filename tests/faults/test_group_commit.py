@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from llmring_adapters.usage.intake import MAX_WAIT_S, GroupCommit
-from llmring_core.errors import StoreUnavailable
+from llmring_adapters.group_commit import MAX_WAIT_S, GroupCommit
+from llmring_adapters.usage.intake import GroupIntake
+from llmring_core.errors import Overloaded, StoreUnavailable
 from llmring_core.idempotency import AlreadyAnswered
-from llmring_core.usage import Entry, Overloaded
+from llmring_core.usage import Entry
 from tests.builders.idempotency import answer
 from tests.builders.kernel import NOON, FakeClock
 from tests.builders.usage import usage_record
@@ -26,11 +27,12 @@ class Store:
         self.open.set()
         self.closed_with: int | None = None
 
-    async def __call__(self, entries: Sequence[Entry]) -> None:
+    async def __call__(self, entries: Sequence[Entry]) -> list[None]:
         self.groups.append(len(entries))
         await self.open.wait()
         self.fails(entries)
         self.kept += entries
+        return [None] * len(entries)
 
     async def close(self) -> None:
         self.closed_with = len(self.kept)
@@ -46,7 +48,7 @@ def entry(*keys: str) -> Entry:
     return Entry(record=usage_record(), answers=answers, taken_at=NOON)
 
 
-async def waiting(intake: GroupCommit, *entries: Entry) -> list[asyncio.Task[None]]:
+async def waiting(intake: GroupIntake, *entries: Entry) -> list[asyncio.Task[None]]:
     tasks = [asyncio.create_task(intake.take(one)) for one in entries]
     for _ in range(3):
         await asyncio.sleep(0)

@@ -82,7 +82,7 @@ def assert_unavailable(tenant: Tenant, within_s: float, paths: tuple[str, ...] =
         for answer, took_s in threads.map(asked, asks):
             assert answer.status_code == 503, answer.text
             assert int(answer.headers["Retry-After"]) >= 1
-            assert answer.json()["code"] in ("store-unavailable", "usage.overloaded")
+            assert answer.json()["code"] in ("store-unavailable", "overloaded")
             assert took_s < within_s, f"{took_s:.1f} s"
 
 

@@ -1,6 +1,7 @@
 """Receipts and keys in dictionaries."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from llmring_adapters.journal import Journal, JournaledDict
 from llmring_core.ids import ProjectId
@@ -8,6 +9,7 @@ from llmring_core.receipts import (
     DuplicateReceipt,
     KeyBook,
     KeyId,
+    Numbers,
     PublicKey,
     ReceiptBook,
     ReceiptId,
@@ -17,15 +19,16 @@ from llmring_core.receipts import (
 
 class MemoryReceiptBook(ReceiptBook):
     def __init__(self, journal: Journal) -> None:
-        self._numbers: JournaledDict[ProjectId, int] = JournaledDict(journal)
+        self._latest: JournaledDict[ProjectId, Numbers] = JournaledDict(journal)
         self._receipts: JournaledDict[tuple[ProjectId, ReceiptId], StoredReceipt] = JournaledDict(
             journal
         )
 
-    async def take_numbers(self, project: ProjectId, count: int) -> int:
-        first = self._numbers.get(project, 0) + 1
-        self._numbers[project] = first + count - 1
-        return first
+    async def take_numbers(self, project: ProjectId, count: int, now: datetime) -> Numbers:
+        latest = self._latest.get(project, Numbers(1, now))
+        taken = Numbers(latest.first, max(latest.at, now))
+        self._latest[project] = Numbers(taken.first + count, taken.at)
+        return taken
 
     async def add(self, project: ProjectId, receipts: Sequence[StoredReceipt]) -> None:
         for receipt in receipts:

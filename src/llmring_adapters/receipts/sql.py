@@ -1,6 +1,7 @@
 """Receipts and keys in SQL. What was signed is kept as text, byte by byte."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec.structs import asdict
 from sqlalchemy import (
@@ -11,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    case,
     func,
     insert,
     select,
@@ -25,6 +27,7 @@ from llmring_core.ids import ProjectId
 from llmring_core.receipts import (
     DuplicateReceipt,
     KeyBook,
+    Numbers,
     PublicKey,
     ReceiptBook,
     ReceiptId,
@@ -52,6 +55,7 @@ receipt_numbers = Table(
     metadata,
     Column("project", String(36), primary_key=True),
     Column("last", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),  # when that one was issued; no later one is earlier
 )
 receipt_keys = Table(
     "receipt_keys",
@@ -70,15 +74,16 @@ class SqlReceiptBook(ReceiptBook):
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def take_numbers(self, project: ProjectId, count: int) -> int:
+    async def take_numbers(self, project: ProjectId, count: int, now: datetime) -> Numbers:
         dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
-        put = dialect.insert(receipt_numbers).values(project=project, last=count)
+        c = receipt_numbers.c
+        put = dialect.insert(receipt_numbers).values(project=project, last=count, at=now)
+        later = case((c.at > put.excluded.at, c.at), else_=put.excluded.at)
         taken = put.on_conflict_do_update(
-            index_elements=receipt_numbers.primary_key,
-            set_={"last": receipt_numbers.c.last + count},
-        ).returning(receipt_numbers.c.last)
-        last = (await self._connection.execute(taken)).scalar_one()
-        return int(last) - count + 1
+            index_elements=receipt_numbers.primary_key, set_={"last": c.last + count, "at": later}
+        ).returning(c.last, c.at)
+        last, at = (await self._connection.execute(taken)).one()
+        return Numbers(last - count + 1, at)
 
     async def add(self, project: ProjectId, receipts: Sequence[StoredReceipt]) -> None:
         rows = [{"project": project} | asdict(receipt) for receipt in receipts]

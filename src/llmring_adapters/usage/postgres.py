@@ -79,7 +79,7 @@ class PostgresWriter:
         self._outages = outages or Outages()
         self._connection: Connection | None = None
 
-    async def __call__(self, entries: Sequence[Entry]) -> None:
+    async def __call__(self, entries: Sequence[Entry]) -> list[None]:
         """Commit all of them or none.
 
         Raises: AlreadyAnswered, DuplicateUsage, TotalsOverflow, StoreUnavailable.
@@ -102,6 +102,7 @@ class PostgresWriter:
             self._drop()
             self._outages.count += 1
             raise StoreUnavailable("the database is not ready; try again shortly") from error
+        return [None] * len(entries)
 
     async def close(self) -> None:
         if self._connection is not None:

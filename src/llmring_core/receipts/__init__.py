@@ -12,6 +12,7 @@ from llmring_core.receipts.errors import (
     ReceiptNotFound,
 )
 from llmring_core.receipts.historic import Shape
+from llmring_core.receipts.issue_receipts import IssueReceipt, IssueTogether, ReceiptToIssue
 from llmring_core.receipts.key_history import AdoptKey, CloseKey, ListKeys
 from llmring_core.receipts.keys import jwk_of, key_id_of, pem_of
 from llmring_core.receipts.model import (
@@ -21,14 +22,20 @@ from llmring_core.receipts.model import (
     ReceiptId,
     StoredReceipt,
 )
-from llmring_core.receipts.ports import KeyBook, ReceiptBook, ReceiptSigner, ReceiptsWork
+from llmring_core.receipts.ports import (
+    Issuance,
+    KeyBook,
+    Numbers,
+    ReceiptBook,
+    ReceiptIntake,
+    ReceiptSigner,
+    ReceiptsWork,
+)
 from llmring_core.receipts.signing import base64url, public_key_of, sign
 from llmring_core.receipts.use_cases import (
     FetchReceipt,
-    IssueReceipt,
     ListReceipts,
     ProveReceipt,
-    ReceiptToIssue,
     StoreReceipt,
     VerifyReceipt,
 )
@@ -46,17 +53,21 @@ __all__ = [
     "Evidence",
     "FetchReceipt",
     "Finding",
+    "Issuance",
     "IssueReceipt",
+    "IssueTogether",
     "KeyBook",
     "KeyId",
     "KeyNotFound",
     "ListKeys",
     "ListReceipts",
+    "Numbers",
     "ProveReceipt",
     "PublicKey",
     "Receipt",
     "ReceiptBook",
     "ReceiptId",
+    "ReceiptIntake",
     "ReceiptNotFound",
     "ReceiptSigner",
     "ReceiptToIssue",

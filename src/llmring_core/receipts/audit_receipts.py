@@ -9,7 +9,7 @@ from llmring_core.canonical import NotCanonical, document_in
 from llmring_core.ids import ProjectId
 from llmring_core.receipts.model import PublicKey, ReceiptId, StoredReceipt
 from llmring_core.receipts.ports import ReceiptsWork
-from llmring_core.receipts.use_cases import leaf_of
+from llmring_core.receipts.storing import leaf_of
 from llmring_core.receipts.verification import verified
 from llmring_core.transactions import Begin
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from llmring_core.clock import Clock
-from llmring_core.receipts.errors import BadKey, KeyNotFound
+from llmring_core.receipts.errors import BadKey, CannotSign, KeyNotFound
 from llmring_core.receipts.model import KeyId, PublicKey
 from llmring_core.receipts.ports import ReceiptSigner, ReceiptsWork
 from llmring_core.transactions import Begin
@@ -82,3 +82,9 @@ def _usable(known: PublicKey, raw: bytes) -> PublicKey:
     if known.status != "active":
         raise BadKey(f"key {known.id} is {known.status}, and signs nothing any more; make another")
     return known
+
+
+def check_in_force(keys: Sequence[PublicKey], signer: ReceiptSigner) -> None:
+    """Raises CannotSign when the key was retired or revoked since this server started."""
+    if not any(key.id == signer.key_id and key.status == "active" for key in keys):
+        raise CannotSign("the key of this server is not in force any more; restart it with another")

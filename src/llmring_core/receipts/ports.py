@@ -1,21 +1,33 @@
 """What the receipts context needs from the outside."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
+from llmring_core.idempotency import AnswerName, Attempt, IdempotencyWork
 from llmring_core.ids import ProjectId
 from llmring_core.receipts.model import KeyId, PublicKey, ReceiptId, StoredReceipt
 from llmring_core.transparency import LogWork
+from llmring_core.usage import UsageRecord
+
+
+class Numbers(NamedTuple):
+    """What receipts that are issued together are given."""
+
+    first: int  # the others follow
+    at: datetime  # UTC: when they are issued
 
 
 class ReceiptBook(Protocol):
     """Each project's receipts. Nothing here is ever changed or deleted."""
 
-    async def take_numbers(self, project: ProjectId, count: int) -> int:
-        """Take the project's next ``count`` numbers, and return the first of them.
+    async def take_numbers(self, project: ProjectId, count: int, now: datetime) -> Numbers:
+        """Take the project's next ``count`` numbers, at ``now`` or the latest time given before.
 
         They are gone with the transaction: whoever rolls back has taken none, and whoever comes
-        meanwhile waits. So there is never a gap.
+        meanwhile waits. So there is never a gap, and times never go back where numbers go on.
         """
 
     async def add(self, project: ProjectId, receipts: Sequence[StoredReceipt]) -> None:
@@ -47,7 +59,7 @@ class KeyBook(Protocol):
         """Return every key, the newest first."""
 
 
-class ReceiptsWork(LogWork, Protocol):
+class ReceiptsWork(IdempotencyWork, LogWork, Protocol):
     """The stores one receipts transaction may touch."""
 
     @property
@@ -55,6 +67,30 @@ class ReceiptsWork(LogWork, Protocol):
 
     @property
     def keys(self) -> KeyBook: ...
+
+
+class Issuance(Struct, frozen=True, kw_only=True):
+    """A receipt on its way: a call as it was priced, and how whoever asked named the request."""
+
+    record: UsageRecord
+    lock_digest: str | None
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def names(self) -> list[AnswerName]:
+        project = self.record.project
+        return [(project, attempt.scope, attempt.key) for attempt in self.attempts]
+
+
+class ReceiptIntake(Protocol):
+    """The way to a receipt. What comes together may be signed and committed together."""
+
+    async def take(self, issuance: Issuance) -> StoredReceipt:
+        """Return the receipt once it is committed; whoever stops waiting does not stop it.
+
+        Raises AlreadyAnswered, NotCanonical, CannotSign, Overloaded, StoreUnavailable; others are
+        not affected.
+        """
 
 
 class ReceiptSigner(Protocol):

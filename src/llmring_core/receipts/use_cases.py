@@ -1,91 +1,21 @@
 """What the receipts context does. Writes first, reads after."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from msgspec import Struct, json
+from msgspec import json
 
 from llmring_core.canonical import document_in
 from llmring_core.clock import Clock
-from llmring_core.ids import NewId, NewSecret, ProjectId, UsageId
-from llmring_core.receipts.errors import (
-    BadSignature,
-    CannotSign,
-    DuplicateReceipt,
-    ReceiptNotFound,
-)
+from llmring_core.ids import NewId, NewSecret, ProjectId
+from llmring_core.receipts.errors import BadSignature, DuplicateReceipt, ReceiptNotFound
 from llmring_core.receipts.historic import LOOSE
-from llmring_core.receipts.issuing import receipt_of, signed_bytes
-from llmring_core.receipts.model import PublicKey, Receipt, ReceiptId, StoredReceipt
-from llmring_core.receipts.ports import ReceiptSigner, ReceiptsWork
+from llmring_core.receipts.model import ReceiptId, StoredReceipt
+from llmring_core.receipts.ports import ReceiptsWork
+from llmring_core.receipts.storing import MAX_ID, leaf_of
 from llmring_core.receipts.verification import Verdict, bytes_signed, verified
-from llmring_core.registry import CurrentRegistry
 from llmring_core.text import check_text
 from llmring_core.transactions import Begin
-from llmring_core.transparency import RECEIPT, InclusionProof, Leaf, ProveInclusion, commitment_to
-from llmring_core.usage import UsageRecord, UsageToLog, recorded
-
-MAX_ID = 255  # characters
-
-
-class ReceiptToIssue(Struct, frozen=True, kw_only=True):
-    """A call that somebody wants a receipt for."""
-
-    call: UsageToLog
-    lock_digest: str | None = None
-
-    def __post_init__(self) -> None:
-        check_text("lock_digest", self.lock_digest, MAX_ID)
-
-
-@dataclass(frozen=True, slots=True)
-class IssueReceipt:
-    """Price a call, and sign, number, store and log its receipt: all of it or nothing."""
-
-    begin: Begin[ReceiptsWork]
-    signer: ReceiptSigner
-    registry: CurrentRegistry
-    clock: Clock
-    new_id: NewId
-    new_secret: NewSecret
-
-    async def __call__(self, project: ProjectId, wanted: ReceiptToIssue) -> StoredReceipt:
-        """Raises InvalidField, CannotSign."""
-        call, now = wanted.call, self.clock()
-        quote = self.registry.quote(call.provider, call.model)
-        id = UsageId(self.new_id())
-        record = recorded(project, call, quote, id=id, at=now, request_id=None)
-        async with self.begin() as work:
-            _check_in_force(await work.keys.all(), self.signer)
-            seq = await work.receipts.take_numbers(project, 1)
-            stored = self._signed(record, wanted.lock_digest, seq)
-            await work.receipts.add(project, [stored])
-            await work.log.add([leaf_of(stored)])
-        return stored
-
-    def _signed(self, record: UsageRecord, lock_digest: str | None, seq: int) -> StoredReceipt:
-        now = self.clock()
-        receipt: Receipt = receipt_of(
-            record,
-            id=ReceiptId(f"rcpt_{self.new_id()}"),
-            seq=seq,
-            issued_at=now,
-            key_id=self.signer.key_id,
-            lock_digest=lock_digest,
-            in_ledger=False,
-        )
-        body = signed_bytes(receipt)
-        return StoredReceipt(
-            id=receipt.id,
-            shape="v2",
-            seq=seq,
-            body=body.decode(),
-            signature=self.signer.sign(body),
-            loose=None,
-            stored_at=now,
-            leaf=self.new_id(),
-            salt=self.new_secret(),
-        )
+from llmring_core.transparency import InclusionProof, ProveInclusion
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +119,3 @@ class ProveReceipt:
         if found is None:
             raise ReceiptNotFound(id)
         return await self.prove(found.leaf, found.salt)
-
-
-def _check_in_force(keys: Sequence[PublicKey], signer: ReceiptSigner) -> None:
-    """Raises CannotSign when the key was retired or revoked since this server started."""
-    if not any(key.id == signer.key_id and key.status == "active" for key in keys):
-        raise CannotSign("the key of this server is not in force any more; restart it with another")
-
-
-def leaf_of(stored: StoredReceipt) -> Leaf:
-    """Return the log's entry for a receipt: a commitment to exactly what is served of it."""
-    commitment = commitment_to(RECEIPT, stored.salt, stored.document.encode())
-    return Leaf(id=stored.leaf, kind=RECEIPT, commitment=commitment)

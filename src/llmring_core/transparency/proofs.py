@@ -17,7 +17,7 @@ from llmring_core.transparency.tree import leaf_hash, root_including
 HEADER = "c2sp.org/tlog-proof@v1"
 
 _FILE = re.compile(
-    HEADER + r"\n(?:extra ([A-Za-z0-9+/=]+)\n)?index (0|[1-9]\d{0,15})\n"
+    re.escape(HEADER) + r"\n(?:extra ([A-Za-z0-9+/]{43}=)\n)?index (0|[1-9]\d{0,15})\n"
     r"((?:[A-Za-z0-9+/]{43}=\n){0,63})\n(.+)",
     re.DOTALL | re.ASCII,
 )
@@ -44,13 +44,13 @@ def proof_in(text: str) -> InclusionProof:
     match = _FILE.fullmatch(text) if len(text) <= 2 * MAX_NOTE else None
     if match is None:
         raise BadProof("this is no proof file")
-    hashes = match[3].splitlines()
-    salt, path = b64decode(match[1] or ""), tuple(map(b64decode, hashes))
-    if [_encoded(one) for one in (salt, *path)] != [match[1] or "", *hashes]:
-        raise BadProof("a proof must spell its base64 in the one usual way")
-    if len(salt) != SALT_BYTES:
+    if match[1] is None:
         raise BadProof(f"a proof must bring the entry's salt, {SALT_BYTES} bytes, as extra data")
-    return InclusionProof(salt=salt, index=int(match[2]), path=path, checkpoint=match[4])
+    encoded = [match[1], *match[3].splitlines()]
+    salt, *path = map(b64decode, encoded)
+    if [*map(_encoded, (salt, *path))] != encoded:
+        raise BadProof("a proof must spell its base64 in the one usual way")
+    return InclusionProof(salt=salt, index=int(match[2]), path=tuple(path), checkpoint=match[4])
 
 
 def check_inclusion(proof: InclusionProof, commitment: bytes) -> None:

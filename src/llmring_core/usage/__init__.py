@@ -15,7 +15,7 @@ from llmring_core.usage.commands import (
     SummaryRequest,
     UsageToLog,
 )
-from llmring_core.usage.errors import DuplicateUsage, Overloaded, TotalsOverflow
+from llmring_core.usage.errors import DuplicateUsage, TotalsOverflow
 from llmring_core.usage.log_batch import LogBatch
 from llmring_core.usage.model import (
     MAX_COUNT,
@@ -70,7 +70,6 @@ __all__ = [
     "LogBatch",
     "LogUsage",
     "Logged",
-    "Overloaded",
     "Period",
     "Position",
     "RateLine",

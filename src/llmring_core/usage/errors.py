@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from llmring_core.errors import Conflict, Invalid, Unavailable
+from llmring_core.errors import Conflict, Invalid
 from llmring_core.ids import UsageId
 
 
@@ -14,15 +14,6 @@ class DuplicateUsage(Conflict):
     def __init__(self, id: UsageId) -> None:
         super().__init__(f"usage record {id} is already in the ledger")
         self.id = id
-
-
-class Overloaded(Unavailable):
-    """More calls are waiting to be stored than the server will hold."""
-
-    code: ClassVar[str] = "usage.overloaded"
-
-    def __init__(self) -> None:
-        super().__init__("too many calls are waiting to be stored; try again shortly")
 
 
 class TotalsOverflow(Invalid):

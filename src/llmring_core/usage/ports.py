@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from llmring_core.errors import LLMRingError
-from llmring_core.idempotency import Answer, IdempotencyWork
+from llmring_core.idempotency import Answer, AnswerName, IdempotencyWork
 from llmring_core.ids import ProjectId, UsageId
 from llmring_core.usage.commands import Selection
 from llmring_core.usage.model import Totals, UsageRecord
@@ -59,6 +59,10 @@ class Entry(Struct, frozen=True, kw_only=True):
     record: UsageRecord
     answers: tuple[Answer, ...]  # to be the first ones
     taken_at: datetime  # UTC, this server's clock
+
+    @property
+    def names(self) -> list[AnswerName]:
+        return [answer.name for answer in self.answers]
 
 
 class UsageIntake(Protocol):

@@ -2,29 +2,39 @@
 
 from collections.abc import Awaitable, Callable
 
-from litestar import Response
+from litestar import Request, Response
+from litestar.datastructures.state import State
 
 from llmring_core.accounts import Caller
 from llmring_core.receipts import IssueReceipt, StoredReceipt, StoreReceipt, Verdict
 from llmring_core.transparency import InclusionProof
 from llmring_http.decoding import decode_body
 from llmring_http.receipts.wire import CallBody, Kept, SignedBody
+from llmring_http.requests import headers_of, identity_of
+
+AnyRequest = Request[None, None, State]
 
 PROOF_TYPE = "text/plain"  # the framework adds the charset
 
 
 def keeper(
     caller: Caller, issue: IssueReceipt, store: StoreReceipt
-) -> Callable[[bytes, str | None], Awaitable[Response[Kept]]]:
+) -> Callable[[AnyRequest], Awaitable[Response[Kept]]]:
     """Return what answers a body: one with a receipt is stored, any other is a call."""
 
-    async def keep(body: bytes, content_type: str | None) -> Response[Kept]:
+    async def keep(request: AnyRequest) -> Response[Kept]:
+        headers, body = headers_of(request.scope), await request.body()
+        content_type = headers.get(b"content-type")
         if b'"receipt"' in body:
             signed = decode_body(body, content_type, SignedBody)
             stored = await store(caller.project, bytes(signed.receipt))
             return Response(Kept.of(stored, "verified"), status_code=200)
         wanted = decode_body(body, content_type, CallBody).wanted()
-        return Response(Kept.of(await issue(caller.project, wanted), "issued"), status_code=201)
+        key = identity_of(headers, request.scope).key
+        outcome = await issue(caller.project, wanted, key)
+        replayed = {"Idempotency-Replayed": "true"} if outcome.replayed else None
+        answer = Kept.of(outcome.value, "issued")
+        return Response(answer, status_code=201, headers=replayed)
 
     return keep
 

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from litestar import Controller, Request, Response, get, post
-from litestar.datastructures.state import State
+from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from llmring_core.accounts import Caller, InvalidApiKey
 from llmring_core.canonical import NotCanonical, document_in
-from llmring_core.errors import InvalidField, StoreUnavailable
+from llmring_core.errors import InvalidField, Overloaded, StoreUnavailable
+from llmring_core.idempotency import AlreadyAnswered, KeyReused
 from llmring_core.receipts import (
     BadReceipt,
     BadSignature,
@@ -28,12 +28,10 @@ from llmring_core.transparency import NotInLog
 from llmring_http.callers import SECURITY, MissingCredentials
 from llmring_http.decoding import query_parameters
 from llmring_http.problems import BadRequest, Unprocessable, documented
-from llmring_http.receipts.answers import keeper, proof_file, served
+from llmring_http.receipts.answers import AnyRequest, keeper, proof_file, served
 from llmring_http.receipts.wire import Kept, ListQuery, ReceiptPage, VerdictBody
 
 TENANT: Final = (BadRequest, InvalidApiKey, MissingCredentials, StoreUnavailable)
-
-AnyRequest = Request[None, None, State]
 
 
 class ReceiptController(Controller):
@@ -52,7 +50,10 @@ class ReceiptController(Controller):
             BadReceipt,
             BadSignature,
             DuplicateReceipt,
+            AlreadyAnswered,
+            KeyReused,
             CannotSign,
+            Overloaded,
         ),
     )
     async def keep(
@@ -64,7 +65,7 @@ class ReceiptController(Controller):
     ) -> Response[Kept]:
         """Issue a receipt for a call (201), or keep one under `receipt` that we signed (200)."""
         keep = keeper(caller, issue_receipt, store_receipt)
-        return await keep(await request.body(), request.headers.get("content-type"))
+        return await keep(request)
 
     @get(
         "/",

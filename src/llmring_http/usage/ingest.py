@@ -14,9 +14,9 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from msgspec.json import Encoder
 
 from llmring_core.accounts import Authenticate, InvalidApiKey
-from llmring_core.errors import InvalidField, StoreUnavailable
+from llmring_core.errors import InvalidField, Overloaded, StoreUnavailable
 from llmring_core.idempotency import AlreadyAnswered, KeyReused
-from llmring_core.usage import LogUsage, Overloaded, TotalsOverflow
+from llmring_core.usage import LogUsage, TotalsOverflow
 from llmring_http.callers import SECURITY, MissingCredentials, caller_in
 from llmring_http.decoding import decode_body, schema_of
 from llmring_http.problems import BadRequest, Unprocessable, documented, problem_of

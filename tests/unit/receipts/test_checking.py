@@ -4,6 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import cache
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -18,9 +19,7 @@ from llmring_adapters.transactions.memory import memory_transactions
 from llmring_core.receipts import (
     AdoptKey,
     Evidence,
-    IssueReceipt,
     ProveReceipt,
-    ReceiptToIssue,
     Report,
     checked,
 )
@@ -33,8 +32,8 @@ from llmring_core.transparency import (
     note_of,
 )
 from llmring_core.usage import Tokens, UsageToLog
-from tests.builders.kernel import MICROSECOND, NOON, P1, FakeClock, ids
-from tests.builders.receipts import KEY, SIGNER, secrets
+from tests.builders.kernel import MICROSECOND, NOON, P1, FakeClock
+from tests.builders.receipts import KEY, SIGNER, issuing
 from tests.builders.transparency import SIGNER as LOG_SIGNER
 
 SNAPSHOT = bundled_snapshot()
@@ -66,14 +65,14 @@ async def _everything() -> Evidence:
     begin = memory_transactions()
     await AdoptKey(begin, SIGNER, FakeClock())()
     registry = LiveRegistry(SNAPSHOT)
-    issue = IssueReceipt(begin, SIGNER, registry, FakeClock(), ids(), secrets())
+    issue = issuing(begin, registry)
     go_on = ContinueLog(begin, begin, LOG_SIGNER)
     for _ in range(3):
-        await issue(P1, ReceiptToIssue(call=CALL))
+        await issue(P1)
     await go_on()
     older = await ReadCheckpoint(begin)()
-    stored = await issue(P1, ReceiptToIssue(call=CALL))
-    await issue(P1, ReceiptToIssue(call=CALL))
+    stored = await issue(P1)
+    await issue(P1)
     await go_on()
     proof = await ProveReceipt(begin, ProveInclusion(begin))(P1, stored.id)
     return Evidence(
@@ -131,6 +130,12 @@ def test_another_price_list_is_not_taken(evidence: Evidence) -> None:
     assert failed(checked(replace(evidence, snapshot=other))) == ["cost"]
 
 
+@pytest.mark.parametrize("amount", [None, "", "1.0e1", "!.1", "NaN", "-0.0002667", "0.00026670"])
+def test_an_amount_has_one_spelling(evidence: Evidence, amount: str | None) -> None:
+    cost = json.decode(evidence.receipt)["cost"]
+    assert failed(checked(changed(evidence, cost=cost | {"amount": amount})))[-1] == "cost"
+
+
 def test_another_log_is_not_taken(evidence: Evidence) -> None:
     other = replace(LOG_SIGNER.key, name="example.com/other")
     assert failed(checked(replace(evidence, log_key=other))) == ["checkpoint", "consistency"]
@@ -171,9 +176,23 @@ def test_no_byte_of_receipt_proof_or_checkpoint_can_be_changed(data: st.DataObje
     member = data.draw(st.sampled_from(["receipt", "proof", "older_checkpoint"]))
     value = getattr(evidence, member)
     raw = value if isinstance(value, bytes) else value.encode()
-    at = data.draw(st.integers(0, len(raw) - 1))
+    at = data.draw(st.integers(0, len(raw) - 1).filter(lambda at: raw[at] < 128))
     byte = data.draw(st.integers(32, 126).filter(lambda one: one != raw[at]))
     other = raw[:at] + bytes([byte]) + raw[at + 1 :]
     wrong = replace(evidence, **{member: other if isinstance(value, bytes) else other.decode()})
     report = checked(wrong)
     assert not report.valid
+
+
+@pytest.mark.parametrize("member", ["receipt", "proof", "older_checkpoint"])
+def test_every_byte_counts(member: str) -> None:
+    evidence = replace(everything(), snapshot=None)  # reading one takes longer than all the rest
+    value = getattr(evidence, member)
+    raw = value if isinstance(value, bytes) else value.encode()
+    awkward = cycle(b'=+-.!eE"\\\n\t 0aZ{}[],:~')
+    for at, found in enumerate(raw):
+        if found < 128:  # half a character would not be text
+            byte = next(one for one in awkward if one != found)
+            other = raw[:at] + bytes([byte]) + raw[at + 1 :]
+            wrong = other if isinstance(value, bytes) else other.decode()
+            assert not checked(replace(evidence, **{member: wrong})).valid
