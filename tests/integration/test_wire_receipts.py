@@ -65,6 +65,16 @@ class TestIssued:
         words = "openssl pkeyutl -verify -pubin -inkey key -rawin -in message -sigfile signature"
         subprocess.run(words.split(), cwd=tmp_path, check=True, capture_output=True)  # noqa: S603
 
+    def test_is_issued_once_however_often_it_is_asked_for(self, tenant: Tenant) -> None:
+        key = {"Idempotency-Key": "one request"}
+        first, again = (post(tenant, PATH, call(), **key) for _ in range(2))
+        assert first.content == again.content
+        assert "Idempotency-Replayed" not in first.headers
+        assert again.headers["Idempotency-Replayed"] == "true"
+        other = post(tenant, PATH, call(alias="other"), **key)
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency.key-reused")
+        assert issued(tenant)["seq"] == first.json()["receipt"]["seq"] + 1
+
     def test_is_served_byte_by_byte_as_it_was_issued(self, tenant: Tenant) -> None:
         answer = post(tenant, PATH, call())
         id = answer.json()["receipt_id"]
