@@ -37,11 +37,16 @@ from llmring_core.receipts import (
     AuditReceipts,
     CloseKey,
     FetchReceipt,
+    FetchStatement,
     IssueReceipt,
+    IssueStatement,
     IssueTogether,
     ListKeys,
     ListReceipts,
+    ListStatements,
     ProveReceipt,
+    ProveStatement,
+    ReadStated,
     StoreReceipt,
     VerifyReceipt,
 )
@@ -210,6 +215,17 @@ class Container(containers.DeclarativeContainer):
     verify_receipt = providers.Factory(VerifyReceipt, begin=read)
     fetch_receipt = providers.Factory(FetchReceipt, begin=read)
     list_receipts = providers.Factory(ListReceipts, begin=read)
+    issue_statement = providers.Factory(
+        IssueStatement,
+        begin=begin,
+        signer=receipt_signer,
+        clock=clock,
+        new_id=new_id,
+        new_secret=new_secret,
+    )
+    fetch_statement = providers.Factory(FetchStatement, begin=read)
+    list_statements = providers.Factory(ListStatements, begin=read)
+    read_stated = providers.Factory(ReadStated, begin=read)
     close_receipt_key = providers.Factory(CloseKey, begin=begin, clock=clock)
     audit_receipts = providers.Factory(AuditReceipts, begin=read)
     list_receipt_keys = providers.Factory(ListKeys, begin=read)
@@ -222,6 +238,7 @@ class Container(containers.DeclarativeContainer):
     prove_consistency = providers.Factory(ProveConsistency, begin=read)
     prove_inclusion = providers.Factory(ProveInclusion, begin=read)
     prove_receipt = providers.Factory(ProveReceipt, begin=read, prove=prove_inclusion)
+    prove_statement = providers.Factory(ProveStatement, begin=read, prove=prove_inclusion)
 
     intake = providers.Singleton(grouped_intake, settings, begin, measures)
     log_usage = providers.Factory(

@@ -25,13 +25,13 @@ class NotCanonical(Invalid):
     code: ClassVar[str] = "not-canonical"
 
 
-def document_in(text: bytes) -> dict[str, object]:
+def document_in(text: bytes, max_bytes: int = MAX_BYTES) -> dict[str, object]:
     """Read a JSON object. Raises NotCanonical when a member comes twice, or a number loses digits.
 
     Numbers become int or float, as they are written.
     """
-    if len(text) > MAX_BYTES:
-        raise NotCanonical(f"must have at most {MAX_BYTES} bytes")
+    if len(text) > max_bytes:
+        raise NotCanonical(f"must have at most {max_bytes} bytes")
     try:
         json.decode(text)  # stricter than what follows, which takes NaN and more
         value = _decoder.decode(text.decode())

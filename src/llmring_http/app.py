@@ -23,6 +23,7 @@ from llmring_http.options import HttpOptions, Lifespan
 from llmring_http.problems import domain_problem, http_problem, unexpected_problem
 from llmring_http.receipts.keys import key_set, public_key_jwk, public_key_pem, public_keys
 from llmring_http.receipts.routes import ReceiptController
+from llmring_http.receipts.statements import StatementController
 from llmring_http.registry.routes import RegistryController
 from llmring_http.transparency.routes import LogController
 from llmring_http.usage.ingest import PATH, log_app, shortened
@@ -34,6 +35,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     RegistryController,
     UsageController,
     ReceiptController,
+    StatementController,
     LogController,
     public_key_pem,
     public_key_jwk,

@@ -26,11 +26,12 @@ from llmring_adapters.registry.bundled import bundled_snapshot
 from llmring_adapters.schema import metadata
 from llmring_adapters.transactions.sql import sql_transactions
 from llmring_adapters.usage.tables import usage_records
+from llmring_core.receipts import IssueStatement
 from llmring_core.transparency import ContinueLog
 from tests.builders.accounts import PROJECT, api_key
 from tests.builders.idempotency import answer
-from tests.builders.kernel import MICROSECOND, NOON, P1, P2
-from tests.builders.receipts import KEY, WANTED, issuing
+from tests.builders.kernel import MICROSECOND, NOON, P1, P2, FakeClock, ids
+from tests.builders.receipts import KEY, SIGNER, WANTED, issuing, secrets
 from tests.builders.transparency import SIGNER as LOG_SIGNER
 from tests.builders.usage import usage_record
 from tests.contracts.conftest import SCHEMA
@@ -65,6 +66,8 @@ async def filled(engine: AsyncEngine) -> AsyncEngine:
     await issuing(begin)(P2, WANTED)
     await ContinueLog(begin, begin, LOG_SIGNER)()
     await issuing(begin)(P1, WANTED)  # waits for its place in the log
+    later = FakeClock(NOON + timedelta(days=1))
+    await IssueStatement(begin, SIGNER, later, ids(1), secrets())(P1, "2026-11-20")
     return engine
 
 

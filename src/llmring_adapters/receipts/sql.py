@@ -114,6 +114,25 @@ class SqlReceiptBook(ReceiptBook):
         rows = [StoredReceipt(**row._asdict()) for row in await self._connection.execute(query)]
         return rows, int((await self._connection.execute(count)).scalar_one())
 
+    async def numbered(self, project: ProjectId, first: int, last: int) -> list[StoredReceipt]:
+        c = stored_receipts.c
+        query = (
+            select(*(c[name] for name in STORED))
+            .where(c.project == project, c.seq.between(first, last))
+            .order_by(c.seq)
+        )
+        return [StoredReceipt(**row._asdict()) for row in await self._connection.execute(query)]
+
+    async def last_before(self, project: ProjectId, end: datetime) -> int:
+        c = stored_receipts.c
+        query = (
+            select(c.seq)
+            .where(c.project == project, c.stored_at < end, c.seq.is_not(None))
+            .order_by(c.stored_at.desc(), c.seq.desc())
+            .limit(1)
+        )
+        return (await self._connection.execute(query)).scalar_one_or_none() or 0
+
     async def every(
         self, after: tuple[ProjectId, ReceiptId] | None, limit: int
     ) -> list[tuple[ProjectId, StoredReceipt]]:

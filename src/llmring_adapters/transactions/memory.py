@@ -7,7 +7,11 @@ from contextlib import asynccontextmanager
 from llmring_adapters.accounts.memory import MemoryAccountBook
 from llmring_adapters.idempotency.memory import MemoryAnswerBook
 from llmring_adapters.journal import Journal, JournaledDict, undo
-from llmring_adapters.receipts.memory import MemoryKeyBook, MemoryReceiptBook
+from llmring_adapters.receipts.memory import (
+    MemoryKeyBook,
+    MemoryReceiptBook,
+    MemoryStatementBook,
+)
 from llmring_adapters.registry.memory import MemorySnapshotBook
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transparency.memory import MemoryLog
@@ -25,6 +29,7 @@ class MemoryWork:
         self.log = self.sequence = MemoryLog(journal)
         self.receipts = MemoryReceiptBook(journal)
         self.snapshots = MemorySnapshotBook(JournaledDict(journal))
+        self.statements = MemoryStatementBook(journal)
         self.usage = MemoryUsageLedger(JournaledDict(journal), {}, journal)
 
 

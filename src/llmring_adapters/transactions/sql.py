@@ -13,6 +13,7 @@ from llmring_adapters.accounts.sql import SqlAccountBook
 from llmring_adapters.database import PASSING, READ_ONLY, Outages, limited
 from llmring_adapters.idempotency.sql import SqlAnswerBook
 from llmring_adapters.receipts.sql import SqlKeyBook, SqlReceiptBook
+from llmring_adapters.receipts.statements import SqlStatementBook
 from llmring_adapters.registry.sql import SqlSnapshotBook
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transparency.sql import SqlLog
@@ -31,6 +32,7 @@ class SqlWork:
         self.log = self.sequence = SqlLog(connection)
         self.receipts = SqlReceiptBook(connection)
         self.snapshots = SqlSnapshotBook(connection)
+        self.statements = SqlStatementBook(connection)
         self.usage = SqlUsageLedger(connection)
 
 

@@ -49,3 +49,31 @@ class CannotSign(Unavailable):
     """This server has no key in force; nothing is ever issued unsigned."""
 
     code: ClassVar[str] = "receipts.cannot-sign"
+
+
+class TooManyModels(Invalid):
+    """The project's receipts of the period name more models than a statement can."""
+
+    code: ClassVar[str] = "receipts.too-many-models"
+
+
+class StatementNotFound(NotFound):
+    """The project has no statement with this id."""
+
+    code: ClassVar[str] = "receipts.statement-not-found"
+
+    def __init__(self, id: str) -> None:
+        super().__init__("Statement not found")
+        self.id = id
+
+
+class NotYetStated(Conflict):
+    """Statements follow each other: this period is not over, or an earlier one comes first."""
+
+    code: ClassVar[str] = "receipts.not-yet-stated"
+
+
+class DuplicateStatement(Conflict):
+    """The project has a statement of this period."""
+
+    code: ClassVar[str] = "receipts.duplicate-statement"

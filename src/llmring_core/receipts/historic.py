@@ -11,8 +11,10 @@ from llmring_core.canonical import canonical
 from llmring_core.receipts.errors import BadReceipt
 
 Shape: TypeAlias = Literal["v2", "flat", "nested"]
+SignedShape: TypeAlias = Shape | Literal["statement"]
 
 TYPE = "llmring.receipt"
+STATEMENT_TYPE = "llmring.statement"
 
 TEXTS = ("receipt_id", "timestamp", "alias", "profile", "lock_digest", "provider", "model")
 COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
@@ -28,10 +30,12 @@ TIME = re.compile(
 )
 
 
-def shape_of(document: dict[str, object]) -> Shape:
-    """Tell by its members which kind of receipt this is. Raises BadReceipt."""
+def shape_of(document: dict[str, object]) -> SignedShape:
+    """Tell by its members what kind of receipt this is, or a statement. Raises BadReceipt."""
     if document.get("type") == TYPE:
         return "v2"
+    if document.get("type") == STATEMENT_TYPE:
+        return "statement"
     if "receipt_id" in document:
         return "flat"
     if "id" in document and "tokens" in document:

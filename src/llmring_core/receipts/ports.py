@@ -9,6 +9,7 @@ from msgspec import Struct
 from llmring_core.idempotency import AnswerName, Attempt, IdempotencyWork
 from llmring_core.ids import ProjectId
 from llmring_core.receipts.model import KeyId, PublicKey, ReceiptId, StoredReceipt
+from llmring_core.receipts.statements import Span, StatementId, StoredStatement
 from llmring_core.transparency import LogWork
 from llmring_core.usage import UsageRecord
 
@@ -43,10 +44,39 @@ class ReceiptBook(Protocol):
         are.
         """
 
+    async def numbered(self, project: ProjectId, first: int, last: int) -> list[StoredReceipt]:
+        """Return the receipts with these numbers, in their order."""
+
+    async def last_before(self, project: ProjectId, end: datetime) -> int:
+        """Return the number of the last receipt issued before ``end``, 0 when there is none."""
+
     async def every(
         self, after: tuple[ProjectId, ReceiptId] | None, limit: int
     ) -> list[tuple[ProjectId, StoredReceipt]]:
         """Return receipts of all projects, in order of project and id, from after that one on."""
+
+
+class StatementBook(Protocol):
+    """Each project's statements. Nothing here is ever changed or deleted."""
+
+    async def add(self, project: ProjectId, statement: StoredStatement) -> None:
+        """Keep ``statement``. Raises DuplicateStatement when the project has one of its period."""
+
+    async def find(self, project: ProjectId, id: StatementId) -> StoredStatement | None:
+        """Return the statement exactly as it was added."""
+
+    async def last(self, project: ProjectId, span: Span) -> StoredStatement | None:
+        """Return the one of the latest period, of those of days or of months."""
+
+    async def of_period(self, project: ProjectId, period: str) -> StoredStatement | None:
+        """Return the statement of a day or month, by its name."""
+
+    async def newest(
+        self, project: ProjectId, limit: int, offset: int = 0
+    ) -> tuple[list[StoredStatement], int]:
+        """Return statements, the last stored first, after skipping ``offset``; and how many there
+        are.
+        """
 
 
 class KeyBook(Protocol):
@@ -67,6 +97,9 @@ class ReceiptsWork(IdempotencyWork, LogWork, Protocol):
 
     @property
     def keys(self) -> KeyBook: ...
+
+    @property
+    def statements(self) -> StatementBook: ...
 
 
 class Issuance(Struct, frozen=True, kw_only=True):

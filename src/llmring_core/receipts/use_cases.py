@@ -7,7 +7,7 @@ from msgspec import json
 from llmring_core.canonical import document_in
 from llmring_core.clock import Clock
 from llmring_core.ids import NewId, NewSecret, ProjectId
-from llmring_core.receipts.errors import BadSignature, DuplicateReceipt, ReceiptNotFound
+from llmring_core.receipts.errors import BadReceipt, BadSignature, DuplicateReceipt, ReceiptNotFound
 from llmring_core.receipts.historic import LOOSE
 from llmring_core.receipts.model import ReceiptId, StoredReceipt
 from llmring_core.receipts.ports import ReceiptsWork
@@ -31,6 +31,8 @@ class StoreReceipt:
         """Raises NotCanonical, BadReceipt, BadSignature, DuplicateReceipt."""
         document = document_in(text)
         shape, body = bytes_signed(document)
+        if shape == "statement":
+            raise BadReceipt("this is a statement, which its issuer keeps")
         loose = {name: document[name] for name in LOOSE if name in document}
         id = ReceiptId(str(document.get("receipt_id", document.get("id"))))
         check_text("receipt_id", id, MAX_ID)

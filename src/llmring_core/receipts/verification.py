@@ -7,9 +7,10 @@ from msgspec import Struct, ValidationError, convert
 
 from llmring_core.canonical import NotCanonical, canonical
 from llmring_core.receipts.errors import BadReceipt, BadSignature
-from llmring_core.receipts.historic import Shape, flat_bytes, nested_bytes, shape_of
+from llmring_core.receipts.historic import SignedShape, flat_bytes, nested_bytes, shape_of
 from llmring_core.receipts.model import PublicKey, Receipt
 from llmring_core.receipts.signing import verify
+from llmring_core.receipts.statements import statement_in
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -18,7 +19,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     key_id: str | None  # whose signature it is
 
 
-def bytes_signed(document: dict[str, object]) -> tuple[Shape, bytes]:
+def bytes_signed(document: dict[str, object]) -> tuple[SignedShape, bytes]:
     """Return which shape ``document`` has, and what of it is signed.
 
     Raises: BadReceipt, NotCanonical.
@@ -28,7 +29,10 @@ def bytes_signed(document: dict[str, object]) -> tuple[Shape, bytes]:
         return shape, flat_bytes(document)
     if shape == "nested":
         return shape, nested_bytes(document)
-    receipt_in(document)
+    if shape == "statement":
+        statement_in(document)
+    else:
+        receipt_in(document)
     return shape, canonical(_unsigned(document))
 
 

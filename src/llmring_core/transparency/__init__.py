@@ -38,7 +38,13 @@ from llmring_core.transparency.ports import (
 )
 from llmring_core.transparency.proofs import InclusionProof, check_inclusion, proof_in
 from llmring_core.transparency.tiles import WIDTH, Tile, TileName
-from llmring_core.transparency.tree import EMPTY_ROOT, check_consistency, leaf_hash
+from llmring_core.transparency.tree import (
+    EMPTY_ROOT,
+    TreeHead,
+    check_consistency,
+    leaf_hash,
+    node_hash,
+)
 from llmring_core.transparency.use_cases import (
     ContinueLog,
     ProveConsistency,
@@ -82,6 +88,7 @@ __all__ = [
     "SignatureLine",
     "Tile",
     "TileName",
+    "TreeHead",
     "UnknownLog",
     "UnsignedCheckpoint",
     "check_consistency",
@@ -90,6 +97,7 @@ __all__ = [
     "commitment_to",
     "cosignature_of",
     "leaf_hash",
+    "node_hash",
     "note_key",
     "note_of",
     "proof_in",

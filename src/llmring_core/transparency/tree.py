@@ -45,6 +45,27 @@ def folded(hashes: Sequence[bytes]) -> bytes:
     return root
 
 
+class TreeHead:
+    """The root of a tree that grows by one entry at a time and does not keep them."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._complete: list[bytes] = []  # the roots of its complete subtrees, the largest first
+
+    def append(self, leaf: bytes) -> None:
+        """``leaf`` is the hash of the new entry."""
+        size, root = self._size, leaf
+        while size & 1:
+            root = node_hash(self._complete.pop(), root)
+            size >>= 1
+        self._complete.append(root)
+        self._size += 1
+
+    @property
+    def root(self) -> bytes:
+        return folded(self._complete)
+
+
 def nodes_of(entries: Range) -> list[Node]:
     """Return the complete subtrees that make up ``entries``, from left to right.
 

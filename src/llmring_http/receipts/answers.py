@@ -6,7 +6,13 @@ from litestar import Request, Response
 from litestar.datastructures.state import State
 
 from llmring_core.accounts import Caller
-from llmring_core.receipts import IssueReceipt, StoredReceipt, StoreReceipt, Verdict
+from llmring_core.receipts import (
+    IssueReceipt,
+    StoredReceipt,
+    StoredStatement,
+    StoreReceipt,
+    Verdict,
+)
 from llmring_core.transparency import InclusionProof
 from llmring_http.decoding import decode_body
 from llmring_http.receipts.wire import CallBody, Kept, SignedBody
@@ -39,8 +45,8 @@ def keeper(
     return keep
 
 
-def served(stored: StoredReceipt, verdict: Verdict) -> Response[bytes]:
-    """Answer with a receipt as it was signed, and say whether it still verifies."""
+def served(stored: StoredReceipt | StoredStatement, verdict: Verdict) -> Response[bytes]:
+    """Answer with what was signed, as it was, and say whether it still verifies."""
     headers = {"X-Receipt-Valid": str(verdict.valid).lower()}
     return Response(stored.document.encode(), media_type="application/json", headers=headers)
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from llmring_http.decoding import schema_of
+from llmring_http.receipts.statements import JSON, LINES, PeriodBody
 from llmring_http.receipts.wire import CallBody, SignedBody
 
-JSON = "application/json"
 OBJECT = {"schema": {"type": "object"}}
 TEXT = {"schema": {"type": "string"}}
 BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -13,6 +13,9 @@ PLAIN = "text/plain"
 RAW = {
     "/api/v1/receipts/{id}": {JSON: OBJECT},
     "/api/v1/receipts/{id}/proof": {PLAIN: TEXT},
+    "/api/v1/receipts/statements/{id}": {JSON: OBJECT},
+    "/api/v1/receipts/statements/{id}/receipts": {LINES: TEXT},
+    "/api/v1/receipts/statements/{id}/proof": {PLAIN: TEXT},
     "/receipts/public-key.pem": {"application/x-pem-file": TEXT},
     "/api/v1/receipts/public-key.pem": {"application/x-pem-file": TEXT},
     "/log/checkpoint": {PLAIN: TEXT},
@@ -29,5 +32,9 @@ def describe(paths: dict[str, Any]) -> None:
     keep["requestBody"] = {"required": True, "content": {JSON: {"schema": {"anyOf": bodies}}}}
     keep["responses"]["200"] = keep["responses"]["201"] | {"description": "Kept."}
     verify["requestBody"] = {"required": True, "content": {JSON: OBJECT}}
+    state = paths["/api/v1/receipts/statements"]["post"]
+    state["requestBody"] = {"required": True, "content": {JSON: {"schema": schema_of(PeriodBody)}}}
+    new = state["responses"]["201"] | {"content": {JSON: OBJECT}}
+    state["responses"] |= {"200": new | {"description": "Stated before."}, "201": new}
     for path, content in RAW.items():
         paths[path]["get"]["responses"]["200"]["content"] = content
