@@ -34,12 +34,17 @@ from llmring_core.accounts import (
 from llmring_core.receipts import (
     AdoptKey,
     AuditReceipts,
+    CertifyLogs,
     CloseKey,
     FetchReceipt,
     IssueReceipt,
+    ListCertified,
     ListKeys,
     ListReceipts,
+    ListUncertified,
+    PreviewReceipt,
     ProveReceipt,
+    SignHistoric,
     StoreReceipt,
     VerifyReceipt,
 )
@@ -198,6 +203,25 @@ class Container(containers.DeclarativeContainer):
     verify_receipt = providers.Factory(VerifyReceipt, begin=read)
     fetch_receipt = providers.Factory(FetchReceipt, begin=read)
     list_receipts = providers.Factory(ListReceipts, begin=read)
+    sign_historic = providers.Factory(
+        SignHistoric,
+        begin=read,
+        signer=receipt_signer,
+        registry=registry,
+        clock=clock,
+        new_secret=new_secret,
+    )
+    certify_logs = providers.Factory(
+        CertifyLogs,
+        begin=begin,
+        signer=receipt_signer,
+        clock=clock,
+        new_id=new_id,
+        new_secret=new_secret,
+    )
+    preview_receipt = providers.Factory(PreviewReceipt, begin=read)
+    list_uncertified = providers.Factory(ListUncertified, begin=read)
+    list_certified = providers.Factory(ListCertified, begin=read)
     close_receipt_key = providers.Factory(CloseKey, begin=begin, clock=clock)
     audit_receipts = providers.Factory(AuditReceipts, begin=read)
     list_receipt_keys = providers.Factory(ListKeys, begin=read)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from llmring_core.clock import Clock
-from llmring_core.receipts.errors import BadKey, KeyNotFound
+from llmring_core.receipts.errors import BadKey, CannotSign, KeyNotFound
 from llmring_core.receipts.model import KeyId, PublicKey
 from llmring_core.receipts.ports import ReceiptSigner, ReceiptsWork
 from llmring_core.transactions import Begin
@@ -74,6 +74,12 @@ class ListKeys:
     async def __call__(self) -> Sequence[PublicKey]:
         async with self.begin() as work:
             return await work.keys.all()
+
+
+def check_active(keys: Sequence[PublicKey], signer: ReceiptSigner) -> None:
+    """Raises CannotSign when the key was retired or revoked since this server started."""
+    if not any(key.id == signer.key_id and key.status == "active" for key in keys):
+        raise CannotSign("the key of this server is not in force any more; restart it with another")
 
 
 def _usable(known: PublicKey, raw: bytes) -> PublicKey:

@@ -117,7 +117,7 @@ class StoreReceipt:
         )
         async with self.begin() as work:
             verdict = verified(document, await work.keys.all())
-            if not verdict.valid:
+            if not verdict.valid or verdict.full is False:
                 raise BadSignature("Invalid receipt signature")
             known = await work.receipts.find(project, id)
             if known is None:

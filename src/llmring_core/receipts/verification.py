@@ -7,6 +7,7 @@ from msgspec import Struct, ValidationError, convert
 
 from llmring_core.canonical import NotCanonical, canonical
 from llmring_core.receipts.errors import BadReceipt, BadSignature
+from llmring_core.receipts.flat import is_full
 from llmring_core.receipts.historic import Shape, flat_bytes, nested_bytes, shape_of
 from llmring_core.receipts.model import PublicKey, Receipt
 from llmring_core.receipts.signing import verify
@@ -16,6 +17,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     valid: bool
     reason: str | None  # why not
     key_id: str | None  # whose signature it is
+    full: bool | None = None  # of a flat one: whether its content is signed as it is; None: never
 
 
 def bytes_signed(document: dict[str, object]) -> tuple[Shape, bytes]:
@@ -47,7 +49,7 @@ def _unsigned(document: dict[str, object]) -> dict[str, object]:
 def verified(document: dict[str, object], keys: Sequence[PublicKey]) -> Verdict:
     """Say whether one of ``keys`` signed ``document``, while it might."""
     try:
-        _, message = bytes_signed(document)
+        shape, message = bytes_signed(document)
     except (BadReceipt, NotCanonical) as error:
         return Verdict(valid=False, reason=str(error), key_id=None)
     named = document.get("key_id")
@@ -61,7 +63,8 @@ def verified(document: dict[str, object], keys: Sequence[PublicKey]) -> Verdict:
             reason = str(error)
         else:
             late = _too_late(document, key)
-            return Verdict(valid=late is None, reason=late, key_id=key.id)
+            full = is_full(document, key.raw) if shape == "flat" else None
+            return Verdict(valid=late is None, reason=late, key_id=key.id, full=full)
     return Verdict(valid=False, reason=reason, key_id=None)
 
 
