@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from msgspec import Struct, json
+from msgspec import Struct
 
-from llmring_core.canonical import document_in
+from llmring_core.canonical import canonical, document_in
 from llmring_core.clock import Clock
 from llmring_core.ids import NewId, NewSecret, ProjectId, UsageId
 from llmring_core.receipts.errors import (
@@ -110,7 +110,7 @@ class StoreReceipt:
             seq=None,
             body=body.decode(),
             signature=str(document.get("signature")),
-            loose=json.encode(loose).decode() if shape == "flat" and loose else None,
+            loose=canonical(loose).decode() if shape == "flat" and loose else None,
             stored_at=self.clock(),
             leaf=self.new_id(),
             salt=self.new_secret(),
