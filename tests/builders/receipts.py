@@ -6,7 +6,7 @@ from itertools import count
 
 from llmring_adapters.receipts.local_key import LocalReceiptKey
 from llmring_adapters.transactions.all_work import AllWork
-from llmring_core.receipts import CertifyLogs, IssueReceipt, PublicKey, ReceiptToIssue
+from llmring_core.receipts import IssueReceipt, PublicKey, ReceiptToIssue
 from llmring_core.transactions import Begin
 from tests.builders.kernel import NOON, FakeClock, ids
 from tests.builders.registry import PriceList
@@ -27,14 +27,6 @@ def secrets() -> Callable[[], bytes]:
 
 def issuing(begin: Begin[AllWork]) -> IssueReceipt:
     return IssueReceipt(begin, SIGNER, PriceList(), FakeClock(), ids(), secrets())
-
-
-def certifying(begin: Begin[AllWork], number: int = 0) -> CertifyLogs:
-    """Return a use case whose ids are its own; another number, other ids."""
-    first = count(number * 1000 + 1)
-    return CertifyLogs(
-        begin, SIGNER, FakeClock(), ids(number + 1), lambda: next(first).to_bytes(32, "big")
-    )
 
 
 def signature_in(text: str) -> bytes:

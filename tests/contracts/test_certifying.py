@@ -1,7 +1,5 @@
 """What receipts for calls that are logged already promise, on every backend."""
 
-import asyncio
-from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 
@@ -11,11 +9,9 @@ from msgspec import json
 from nacl.signing import VerifyKey
 
 from llmring_adapters.transactions.all_work import AllWork
-from llmring_core.canonical import MAX_BYTES, document_in
-from llmring_core.idempotency import KeyReused
+from llmring_core.canonical import document_in
 from llmring_core.ids import UsageId
 from llmring_core.receipts import (
-    MAX_LOGS,
     AlreadyCertified,
     AuditReceipts,
     BadSignature,
@@ -35,22 +31,18 @@ from llmring_core.receipts import (
     ReceiptId,
     ReceiptNotFound,
     SinceLastReceipt,
-    StoredReceipt,
     StoreReceipt,
-    TooManyLogs,
     VerifyReceipt,
     Within,
 )
 from llmring_core.transactions import Begin
 from llmring_core.transparency import ContinueLog
-from llmring_core.usage import MAX_COUNT, Period, Tokens, UsageRecord
+from llmring_core.usage import Period, Tokens
+from tests.builders.certification import EVERY, MINUTE, certified_by, certifying, logged, several
 from tests.builders.kernel import MICROSECOND, NOON, P1, P2, FakeClock, ids
-from tests.builders.receipts import KEY, SIGNER, certifying, secrets, signature_in
+from tests.builders.receipts import KEY, SIGNER, secrets, signature_in
 from tests.builders.transparency import SIGNER as LOG_SIGNER
 from tests.builders.usage import usage_record
-
-EVERY = LogsToCertify(selector=SinceLastReceipt())
-MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
@@ -62,23 +54,6 @@ async def _keys(begin: Begin[AllWork]) -> None:
 @pytest.fixture
 def certify(begin: Begin[AllWork]) -> CertifyLogs:
     return certifying(begin)
-
-
-async def logged(begin: Begin[AllWork], *records: UsageRecord) -> list[UsageId]:
-    async with begin() as work:
-        await work.usage.append(records)
-    return [record.id for record in records]
-
-
-async def several(begin: Begin[AllWork], count: int) -> list[UsageId]:
-    records = [usage_record(at=NOON + number * MINUTE) for number in range(count)]
-    return await logged(begin, *records)
-
-
-async def certified_by(begin: Begin[AllWork], receipt: StoredReceipt) -> list[UsageId]:
-    found, total = await ListCertified(begin)(P1, receipt.id, 1000, 0)
-    assert total == len(found)
-    return [record.id for record in found]
 
 
 async def chosen(begin: Begin[AllWork], selector: LogSelector) -> list[UsageId]:
@@ -276,74 +251,3 @@ class TestCertified:
         stored = (await certify(P1, EVERY)).value.receipt
         with pytest.raises(ReceiptNotFound):
             await ListCertified(begin)(P2, stored.id, 10, 0)
-
-
-class TestBounds:
-    async def test_too_many_calls_are_refused_with_their_number(
-        self, begin: Begin[AllWork], certify: CertifyLogs
-    ) -> None:
-        small = Tokens(input_uncached=1)
-        made = [usage_record(model="m", metadata={}, rates=(), tokens=small)] * (MAX_LOGS + 1)
-        records = [usage_record(model="m", metadata={}, rates=(), tokens=small) for _ in made]
-        await logged(begin, *records)
-        for ask in (certify(P1, EVERY), PreviewReceipt(begin)(P1, SinceLastReceipt())):
-            with pytest.raises(TooManyLogs, match=f"{MAX_LOGS + 1} logs match"):
-                await ask
-        named = tuple(record.id for record in records[1:])
-        stored = (await certify(P1, LogsToCertify(selector=Named(log_ids=named)))).value.receipt
-        assert len(stored.document) < MAX_BYTES
-        assert (await FetchReceipt(begin)(P1, stored.id))[1].full
-        page, total = await ListCertified(begin)(P1, stored.id, 2, MAX_LOGS - 1)
-        assert ([record.id for record in page], total) == ([records[-1].id], MAX_LOGS)
-
-    async def test_what_no_receipt_can_say_is_refused(
-        self, begin: Begin[AllWork], certify: CertifyLogs
-    ) -> None:
-        await logged(begin, usage_record(tokens=Tokens(input_uncached=MAX_COUNT, output=1)))
-        with pytest.raises(TooManyLogs, match="tokens"):
-            await certify(P1, EVERY)
-        many = [usage_record(project=P2, model=f"{n:04}" * 60) for n in range(2000)]
-        await logged(begin, *many)
-        with pytest.raises(TooManyLogs, match="bytes"):
-            await certify(P2, EVERY)
-        assert await ListReceipts(begin)(P2, 10, 0) == ([], 0)
-
-
-class TestAtOnce:
-    async def test_each_call_is_certified_by_one_of_many(self, begin: Begin[AllWork]) -> None:
-        made: list[UsageId] = []
-        receipts: list[StoredReceipt] = []
-
-        async def log_and_certify(number: int) -> None:
-            made.extend(await logged(begin, usage_record(at=NOON + number * MINUTE)))
-            try:
-                outcome = await certifying(begin, number)(P1, EVERY)
-            except NoLogsFound:
-                return
-            receipts.append(outcome.value.receipt)
-
-        await asyncio.gather(*(log_and_certify(number) for number in range(20)))
-        certified = [id for one in receipts for id in await certified_by(begin, one)]
-        assert sorted(certified) == sorted(made)
-        assert (await ListReceipts(begin)(P1, 100, 0))[1] == len(receipts)
-
-    async def test_one_of_many_equal_requests_gets_the_calls(self, begin: Begin[AllWork]) -> None:
-        made = await several(begin, 5)
-        outcomes = await asyncio.gather(
-            *(certifying(begin, number)(P1, EVERY) for number in range(20)),
-            return_exceptions=True,
-        )
-        found = [one for one in outcomes if not isinstance(one, BaseException)]
-        assert [await certified_by(begin, one.value.receipt) for one in found] == [made]
-        assert sum(isinstance(one, NoLogsFound) for one in outcomes) == 19
-
-    async def test_equal_requests_with_one_key_are_one(self, begin: Begin[AllWork]) -> None:
-        await several(begin, 5)
-        outcomes = await asyncio.gather(
-            *(certifying(begin, number)(P1, EVERY, "key") for number in range(20))
-        )
-        assert sorted(one.replayed for one in outcomes) == [False] + [True] * 19
-        assert len({one.value.receipt.document for one in outcomes}) == 1
-        assert {one.value.count for one in outcomes} == {5}
-        with pytest.raises(KeyReused):
-            await certifying(begin)(P1, LogsToCertify(selector=EVERY.selector, tags=()), "key")

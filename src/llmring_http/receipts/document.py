@@ -44,6 +44,9 @@ def _describe_historic(paths: dict[str, Any]) -> None:
             "content": content,
         }
     generate, issue = (paths[f"/api/v1/receipts/{name}"]["post"] for name in ("generate", "issue"))
+    logs = paths["/api/v1/receipts/{id}/logs"]["get"]
+    id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    logs["parameters"] = [id, *logs["parameters"]]
     key = {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}}
     generate["parameters"] = [key]
     nested = {"type": "object", "description": "a nested receipt", "required": ["tokens"]}
