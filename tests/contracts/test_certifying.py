@@ -6,6 +6,7 @@ from hashlib import sha256
 import pytest
 import rfc8785
 from msgspec import json
+from msgspec.structs import replace
 from nacl.signing import VerifyKey
 
 from llmring_adapters.transactions.all_work import AllWork
@@ -18,6 +19,7 @@ from llmring_core.receipts import (
     CannotSign,
     CertifyLogs,
     CloseKey,
+    Evidence,
     FetchReceipt,
     ListCertified,
     ListReceipts,
@@ -34,6 +36,7 @@ from llmring_core.receipts import (
     StoreReceipt,
     VerifyReceipt,
     Within,
+    checked,
 )
 from llmring_core.transactions import Begin
 from llmring_core.transparency import ContinueLog
@@ -201,6 +204,26 @@ class TestCertified:
                 await store(P2, json.encode(document | change))
         bare = {name: document[name] for name in document if name != "signature_v2"}
         assert (await verify(bare | {"tags": ["x"]})).full is None
+
+    async def test_whoever_checks_what_is_stored_finds_a_changed_content(
+        self, begin: Begin[AllWork], certify: CertifyLogs
+    ) -> None:
+        await several(begin, 2)
+        stored = (await certify(P1, EVERY)).value.receipt
+        loose = (stored.loose or "").replace('"tags":null', '"tags":["x"]')
+        changed = replace(stored, id=ReceiptId("changed"), loose=loose)
+        async with begin() as work:
+            await work.receipts.add(P1, [changed])
+        ((_, (finding,)),) = [page async for page in AuditReceipts(begin)()]
+        assert (finding.receipt, finding.wrong) == (
+            "changed",
+            "its content is not what was signed",
+        )
+        reports = [
+            checked(Evidence(receipt=one.document.encode(), keys=[KEY]))
+            for one in (stored, changed)
+        ]
+        assert [report.valid for report in reports] == [True, False]
 
     async def test_it_may_be_stored_again_however_it_is_written(
         self, begin: Begin[AllWork], certify: CertifyLogs
