@@ -202,6 +202,11 @@ class TestCertified:
             assert (verdict.valid, verdict.full) == (True, False)
             with pytest.raises(BadSignature):
                 await store(P2, json.encode(document | change))
+        await CloseKey(begin, FakeClock())(KEY.id, revoke=True)
+        verdict = await verify(document)
+        assert (verdict.valid, verdict.full) == (False, False)
+        async with begin() as work:
+            await work.keys.put(KEY)
         bare = {name: document[name] for name in document if name != "signature_v2"}
         assert (await verify(bare | {"tags": ["x"]})).full is None
 

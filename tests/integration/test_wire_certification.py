@@ -1,5 +1,6 @@
 """Receipts for calls that are logged already, over HTTP, as clients of the flat era ask."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -75,7 +76,9 @@ class TestGenerate:
         assert verdict(tenant, receipt).items() >= {"valid": True, "full": True}.items()
         changed = verdict(tenant, receipt | {"description": "another"})
         assert (changed["valid"], changed["full"]) == (True, False)
-        assert verdict(tenant, receipt | {"total_cost": 0})["valid"] is False
+        for change in ({"total_cost": 0}, {"key_id": "another"}, {"alias": None}):
+            refused = verdict(tenant, receipt | change)
+            assert (refused["valid"], refused["full"]) == (False, False)
         (key,) = (
             key for key in tenant.server.http.get(KEYS).json() if key["kid"] == receipt["key_id"]
         )
@@ -183,6 +186,15 @@ class TestGenerate:
         theirs = tenant.server.tenant()
         logged(theirs, 1)
         assert "idempotency-replayed" not in generate(theirs, EVERY, **key).headers
+
+    def test_of_many_at_once_one_gets_the_logs(self, tenant: Tenant) -> None:
+        ids = logged(tenant, 3)
+        with ThreadPoolExecutor(20) as threads:
+            answers = list(threads.map(lambda _: generate(tenant), range(20)))
+        assert sorted(answer.status_code for answer in answers) == [200] + [400] * 19
+        assert tenant.get(PATH).json()["total"] == 1
+        receipt = tenant.get(PATH).json()["receipts"][0]
+        assert receipt["batch_summary"]["log_ids"] == ids
 
 
 class TestPreview:

@@ -51,11 +51,11 @@ def verified(document: dict[str, object], keys: Sequence[PublicKey]) -> Verdict:
     try:
         shape, message = bytes_signed(document)
     except (BadReceipt, NotCanonical) as error:
-        return Verdict(valid=False, reason=str(error), key_id=None)
+        return _refused(document, str(error))
     named = document.get("key_id")
     candidates = [key for key in keys if named in (None, key.id)]
     if not candidates:
-        return Verdict(valid=False, reason="it names a key that is not known", key_id=None)
+        return _refused(document, "it names a key that is not known")
     for key in candidates:
         try:
             verify(message, document.get("signature"), key.raw)
@@ -64,8 +64,14 @@ def verified(document: dict[str, object], keys: Sequence[PublicKey]) -> Verdict:
         else:
             late = _too_late(document, key)
             full = is_full(document, key.raw) if shape == "flat" else None
+            full = full and late is None
             return Verdict(valid=late is None, reason=late, key_id=key.id, full=full)
-    return Verdict(valid=False, reason=reason, key_id=None)
+    return _refused(document, reason)
+
+
+def _refused(document: dict[str, object], reason: str) -> Verdict:
+    full = False if "signature_v2" in document else None
+    return Verdict(valid=False, reason=reason, key_id=None, full=full)
 
 
 def _too_late(document: dict[str, object], key: PublicKey) -> str | None:
