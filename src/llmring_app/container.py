@@ -35,18 +35,23 @@ from llmring_core.accounts import (
 from llmring_core.receipts import (
     AdoptKey,
     AuditReceipts,
+    CertifyLogs,
     CloseKey,
     FetchReceipt,
     FetchStatement,
     IssueReceipt,
     IssueStatement,
     IssueTogether,
+    ListCertified,
     ListKeys,
     ListReceipts,
     ListStatements,
+    ListUncertified,
+    PreviewReceipt,
     ProveReceipt,
     ProveStatement,
     ReadStated,
+    SignHistoric,
     StoreReceipt,
     VerifyReceipt,
 )
@@ -223,9 +228,28 @@ class Container(containers.DeclarativeContainer):
         new_id=new_id,
         new_secret=new_secret,
     )
+    sign_historic = providers.Factory(
+        SignHistoric,
+        begin=read,
+        signer=receipt_signer,
+        registry=registry,
+        clock=clock,
+        new_secret=new_secret,
+    )
+    certify_logs = providers.Factory(
+        CertifyLogs,
+        begin=begin,
+        signer=receipt_signer,
+        clock=clock,
+        new_id=new_id,
+        new_secret=new_secret,
+    )
     fetch_statement = providers.Factory(FetchStatement, begin=read)
     list_statements = providers.Factory(ListStatements, begin=read)
     read_stated = providers.Factory(ReadStated, begin=read)
+    preview_receipt = providers.Factory(PreviewReceipt, begin=read)
+    list_uncertified = providers.Factory(ListUncertified, begin=read)
+    list_certified = providers.Factory(ListCertified, begin=read)
     close_receipt_key = providers.Factory(CloseKey, begin=begin, clock=clock)
     audit_receipts = providers.Factory(AuditReceipts, begin=read)
     list_receipt_keys = providers.Factory(ListKeys, begin=read)

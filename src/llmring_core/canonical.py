@@ -14,7 +14,7 @@ from msgspec import json
 
 from llmring_core.errors import Invalid
 
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 512 * 1024  # a receipt that names ten thousand logs has fewer
 MAX_DEPTH = 16  # objects and arrays within each other
 MAX_INTEGER = 2**53 - 1  # the largest that every reader keeps exactly
 

@@ -21,6 +21,7 @@ from llmring_http.health.routes import HealthController
 from llmring_http.metrics import metrics_route
 from llmring_http.options import HttpOptions, Lifespan
 from llmring_http.problems import domain_problem, http_problem, unexpected_problem
+from llmring_http.receipts.certification import CertificationController
 from llmring_http.receipts.keys import key_set, public_key_jwk, public_key_pem, public_keys
 from llmring_http.receipts.routes import ReceiptController
 from llmring_http.receipts.statements import StatementController
@@ -36,6 +37,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     UsageController,
     ReceiptController,
     StatementController,
+    CertificationController,
     LogController,
     public_key_pem,
     public_key_jwk,

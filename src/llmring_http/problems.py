@@ -25,11 +25,12 @@ from llmring_core.errors import (
     Unauthenticated,
     Unavailable,
 )
-from llmring_core.receipts import BadSignature
+from llmring_core.receipts import BadSignature, CannotCertify
 
 STATUS: Final[dict[type[LLMRingError], int]] = {
     Invalid: 422,
     BadSignature: 400,  # as historic servers answer
+    CannotCertify: 400,  # the same
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,

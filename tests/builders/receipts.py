@@ -1,5 +1,6 @@
 """A key, and what is needed to issue receipts with it."""
 
+from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Protocol
@@ -66,3 +67,8 @@ def issuing(
         return (await use_case(project, wanted)).value
 
     return issue
+
+
+def signature_in(text: str) -> bytes:
+    """Return the 64 bytes that a signature's text stands for."""
+    return urlsafe_b64decode(text.removeprefix("ed25519:") + "==")

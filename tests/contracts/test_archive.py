@@ -29,6 +29,7 @@ from llmring_adapters.usage.tables import usage_records
 from llmring_core.receipts import IssueStatement
 from llmring_core.transparency import ContinueLog
 from tests.builders.accounts import PROJECT, api_key
+from tests.builders.certification import EVERY, certifying
 from tests.builders.idempotency import answer
 from tests.builders.kernel import MICROSECOND, NOON, P1, P2, FakeClock, ids
 from tests.builders.receipts import KEY, SIGNER, WANTED, issuing, secrets
@@ -64,6 +65,7 @@ async def filled(engine: AsyncEngine) -> AsyncEngine:
         await work.keys.put(KEY)
     begin = sql_transactions(engine)
     await issuing(begin)(P2, WANTED)
+    await certifying(begin)(P1, EVERY)
     await ContinueLog(begin, begin, LOG_SIGNER)()
     await issuing(begin)(P1, WANTED)  # waits for its place in the log
     later = FakeClock(NOON + timedelta(days=1))

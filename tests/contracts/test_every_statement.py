@@ -24,9 +24,11 @@ from llmring_core.accounts import CreateApiKey, RevokeApiKey, RotateApiKey
 from llmring_core.errors import Unavailable
 from llmring_core.transactions import Begin
 from llmring_core.usage import LogUsage
+from tests.builders.certification import EVERY, certifying, logged
 from tests.builders.kernel import P1, ids
+from tests.builders.receipts import KEY
 from tests.builders.registry import prices, quote
-from tests.builders.usage import call
+from tests.builders.usage import call, usage_record
 from tests.contracts.conftest import SCHEMA
 from tests.contracts.test_bulk import Ledger, several
 
@@ -206,6 +208,27 @@ class TestOneTransaction:
                 reached = await broken(faults, writes[what])
                 changed = await rows_of(engine) != before
                 assert changed != faults.broke
+                if not reached:
+                    break
+            else:
+                pytest.fail("there is no end to its statements")
+
+    async def test_a_receipt_for_logs(
+        self, begin: Begin[AllWork], faults: Faults, engine: AsyncEngine
+    ) -> None:
+        async with begin() as work:
+            await work.keys.put(KEY)
+        certify = certifying(begin)
+        for way in WAYS:
+            for k in range(1, MOST):
+                await logged(begin, usage_record())
+                before = await rows_of(engine)
+                faults.arm(k, way)
+                reached = await broken(faults, partial(certify, P1, EVERY, f"{way}-{k}"))
+                changed = await rows_of(engine) != before
+                assert changed != faults.broke
+                outcome = await certify(P1, EVERY, f"{way}-{k}")
+                assert (outcome.replayed, outcome.value.count) == (changed, 1)
                 if not reached:
                     break
             else:

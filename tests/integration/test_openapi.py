@@ -11,6 +11,15 @@ from msgspec.structs import fields
 from llmring_core.registry import Change
 from llmring_http.health.routes import Alive, Health, RegistryHealth, Root
 from llmring_http.problems import FieldError, Problem
+from llmring_http.receipts.certification_wire import (
+    CertifiedLog,
+    CertifiedPage,
+    Generated,
+    Preview,
+    PreviewPart,
+    UncertifiedLog,
+    UncertifiedPage,
+)
 from llmring_http.registry.changelog import ChangelogBody, ChangesSummary, VersionChanges
 from llmring_http.registry.wire import Manifest, ManifestEntry, MirroredFile, RegistryBody
 from llmring_http.usage.bulk import BatchAnswer, LineAnswer, LineRejected
@@ -42,6 +51,10 @@ ROUTES = {
     "get /api/v1/stats",
     "get /api/v1/receipts",
     "post /api/v1/receipts",
+    "post /api/v1/receipts/generate",
+    "post /api/v1/receipts/issue",
+    "post /api/v1/receipts/preview",
+    "get /api/v1/receipts/uncertified",
     "post /api/v1/receipts/verify",
     "get /api/v1/receipts/statements",
     "post /api/v1/receipts/statements",
@@ -49,6 +62,7 @@ ROUTES = {
     "get /api/v1/receipts/statements/{id}/receipts",
     "get /api/v1/receipts/statements/{id}/proof",
     "get /api/v1/receipts/{id}",
+    "get /api/v1/receipts/{id}/logs",
     "get /api/v1/receipts/{id}/proof",
     "get /api/v1/receipts/public-key.pem",
     "get /api/v1/receipts/public-keys.json",
@@ -89,6 +103,13 @@ ANSWERS = [
     VersionChanges,
     ChangesSummary,
     Change,
+    CertifiedLog,
+    CertifiedPage,
+    Generated,
+    Preview,
+    PreviewPart,
+    UncertifiedLog,
+    UncertifiedPage,
     Problem,
     FieldError,
 ]

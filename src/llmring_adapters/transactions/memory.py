@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from llmring_adapters.accounts.memory import MemoryAccountBook
 from llmring_adapters.idempotency.memory import MemoryAnswerBook
 from llmring_adapters.journal import Journal, JournaledDict, undo
+from llmring_adapters.receipts.certified_memory import MemoryCertifications
 from llmring_adapters.receipts.memory import (
     MemoryKeyBook,
     MemoryReceiptBook,
@@ -31,6 +32,7 @@ class MemoryWork:
         self.snapshots = MemorySnapshotBook(JournaledDict(journal))
         self.statements = MemoryStatementBook(journal)
         self.usage = MemoryUsageLedger(JournaledDict(journal), {}, journal)
+        self.certifications = MemoryCertifications(self.usage, JournaledDict(journal))
 
 
 def memory_transactions() -> Begin[AllWork]:

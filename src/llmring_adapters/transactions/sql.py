@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from llmring_adapters.accounts.sql import SqlAccountBook
 from llmring_adapters.database import PASSING, READ_ONLY, Outages, limited
 from llmring_adapters.idempotency.sql import SqlAnswerBook
+from llmring_adapters.receipts.certified_sql import SqlCertifications
 from llmring_adapters.receipts.sql import SqlKeyBook, SqlReceiptBook
 from llmring_adapters.receipts.statements import SqlStatementBook
 from llmring_adapters.registry.sql import SqlSnapshotBook
@@ -28,6 +29,7 @@ class SqlWork:
     def __init__(self, connection: AsyncConnection) -> None:
         self.accounts = SqlAccountBook(connection)
         self.answers = SqlAnswerBook(connection)
+        self.certifications = SqlCertifications(connection)
         self.keys = SqlKeyBook(connection)
         self.log = self.sequence = SqlLog(connection)
         self.receipts = SqlReceiptBook(connection)

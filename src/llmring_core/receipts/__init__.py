@@ -1,18 +1,33 @@
 """Receipts: signed claims about single calls, which anybody can check."""
 
 from llmring_core.receipts.audit_receipts import AuditReceipts, Finding
+from llmring_core.receipts.certifications import Certifications, CertifyingWork
+from llmring_core.receipts.certify_logs import (
+    MAX_LOGS,
+    Certified,
+    CertifyLogs,
+    ListCertified,
+    ListUncertified,
+    LogsToCertify,
+    PreviewReceipt,
+)
 from llmring_core.receipts.checking import Evidence, Report, Step, checked
 from llmring_core.receipts.errors import (
+    AlreadyCertified,
     BadKey,
     BadReceipt,
     BadSignature,
+    CannotCertify,
     CannotSign,
     DuplicateReceipt,
     DuplicateStatement,
     KeyNotFound,
+    NoLogsFound,
+    NothingSelected,
     NotYetStated,
     ReceiptNotFound,
     StatementNotFound,
+    TooManyLogs,
     TooManyModels,
 )
 from llmring_core.receipts.historic import Shape
@@ -36,6 +51,15 @@ from llmring_core.receipts.ports import (
     ReceiptsWork,
     StatementBook,
 )
+from llmring_core.receipts.selectors import (
+    EVERY_LOG,
+    LogSelector,
+    Named,
+    OfConversation,
+    SinceLastReceipt,
+    Within,
+)
+from llmring_core.receipts.sign_historic import FlatToSign, NestedToSign, SignHistoric
 from llmring_core.receipts.signing import base64url, public_key_of, sign
 from llmring_core.receipts.state_receipts import (
     FetchStatement,
@@ -51,6 +75,7 @@ from llmring_core.receipts.statements import (
     StatementId,
     StoredStatement,
 )
+from llmring_core.receipts.summary import LogSummary, Part, alias_of
 from llmring_core.receipts.use_cases import (
     FetchReceipt,
     ListReceipts,
@@ -61,12 +86,20 @@ from llmring_core.receipts.use_cases import (
 from llmring_core.receipts.verification import Verdict, verified
 
 __all__ = [
+    "EVERY_LOG",
+    "MAX_LOGS",
     "AdoptKey",
+    "AlreadyCertified",
     "AuditReceipts",
     "BadKey",
     "BadReceipt",
     "BadSignature",
+    "CannotCertify",
     "CannotSign",
+    "Certifications",
+    "Certified",
+    "CertifyLogs",
+    "CertifyingWork",
     "CloseKey",
     "DuplicateReceipt",
     "DuplicateStatement",
@@ -74,6 +107,7 @@ __all__ = [
     "FetchReceipt",
     "FetchStatement",
     "Finding",
+    "FlatToSign",
     "Issuance",
     "IssueReceipt",
     "IssueStatement",
@@ -81,12 +115,24 @@ __all__ = [
     "KeyBook",
     "KeyId",
     "KeyNotFound",
+    "ListCertified",
     "ListKeys",
     "ListReceipts",
     "ListStatements",
+    "ListUncertified",
+    "LogSelector",
+    "LogSummary",
+    "LogsToCertify",
     "ModelTotal",
+    "Named",
+    "NestedToSign",
+    "NoLogsFound",
     "NotYetStated",
+    "NothingSelected",
     "Numbers",
+    "OfConversation",
+    "Part",
+    "PreviewReceipt",
     "ProveReceipt",
     "ProveStatement",
     "PublicKey",
@@ -101,6 +147,8 @@ __all__ = [
     "ReceiptsWork",
     "Report",
     "Shape",
+    "SignHistoric",
+    "SinceLastReceipt",
     "Span",
     "Statement",
     "StatementBook",
@@ -110,9 +158,12 @@ __all__ = [
     "StoreReceipt",
     "StoredReceipt",
     "StoredStatement",
+    "TooManyLogs",
     "TooManyModels",
     "Verdict",
     "VerifyReceipt",
+    "Within",
+    "alias_of",
     "base64url",
     "checked",
     "jwk_of",

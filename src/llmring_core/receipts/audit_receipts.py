@@ -60,6 +60,8 @@ def _wrong_with(
         return str(error)
     if not verdict.valid:
         return verdict.reason
+    if verdict.full is False:
+        return "its content is not what was signed"
     if entry is None:
         return "the log has no entry for it"
     if entry != leaf_of(stored).commitment:

@@ -84,6 +84,8 @@ def _signature(evidence: Evidence) -> str:
     verdict = verified(document_in(evidence.receipt), evidence.keys)
     if not verdict.valid:
         raise _Failed(verdict.reason or "")
+    if verdict.full is False:
+        raise _Failed("its content is not what was signed")
     return f"signed by {verdict.key_id}"
 
 

@@ -34,9 +34,45 @@ class ReceiptNotFound(NotFound):
 
     code: ClassVar[str] = "receipts.not-found"
 
-    def __init__(self, id: str) -> None:
-        super().__init__("Receipt not found")
+    def __init__(self, id: str, said: str = "Receipt not found") -> None:
+        super().__init__(said)
         self.id = id
+
+
+class CannotCertify(Invalid):
+    """Nothing is there that a receipt could be made for."""
+
+
+class NothingSelected(CannotCertify):
+    """The request does not say which logs it means."""
+
+    code: ClassVar[str] = "receipts.nothing-selected"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Must specify one of: conversation_id, date range, log_ids, or since_last_receipt"
+        )
+
+
+class NoLogsFound(CannotCertify):
+    """No log is what was asked for and without a receipt."""
+
+    code: ClassVar[str] = "receipts.no-logs-found"
+
+    def __init__(self) -> None:
+        super().__init__("No logs found matching the criteria")
+
+
+class TooManyLogs(Invalid):
+    """One receipt cannot hold so many logs."""
+
+    code: ClassVar[str] = "receipts.too-many-logs"
+
+
+class AlreadyCertified(Conflict):
+    """One of these logs has a receipt already."""
+
+    code: ClassVar[str] = "receipts.already-certified"
 
 
 class KeyNotFound(NotFound):

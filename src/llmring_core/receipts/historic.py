@@ -20,7 +20,8 @@ TEXTS = ("receipt_id", "timestamp", "alias", "profile", "lock_digest", "provider
 COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 COSTS = ("input_cost", "output_cost", "total_cost")
 SIGNED = (*TEXTS, *COUNTS, *COSTS)
-LOOSE = ("receipt_type", "batch_summary", "description", "tags")  # of a flat one, not signed
+CONTENT = ("receipt_type", "batch_summary", "description", "tags")  # not of the thirteen
+LOOSE = (*CONTENT, "key_id", "content_digest", "signature_v2")  # how content is signed after all
 
 NESTED_TEXTS = ("id", "timestamp", "model", "alias", "profile", "lock_digest", "key_id")
 NESTED_OPTIONAL = ("registry_version",)
@@ -44,9 +45,14 @@ def shape_of(document: dict[str, object]) -> SignedShape:
 
 
 def flat_bytes(document: dict[str, object]) -> bytes:
-    """Return what is signed of a flat receipt: thirteen members, the time with an offset.
+    """Return what is signed of a flat receipt. Raises BadReceipt, NotCanonical."""
+    return canonical(flat_members(document))
 
-    Raises: BadReceipt, NotCanonical.
+
+def flat_members(document: dict[str, object]) -> dict[str, object]:
+    """Return the signed members of a flat receipt: thirteen, the time with an offset.
+
+    Raises: BadReceipt.
     """
     _check(document, TEXTS, str)
     _check(document, COUNTS, int)
@@ -54,7 +60,7 @@ def flat_bytes(document: dict[str, object]) -> bytes:
         if not isinstance(document.get(name), int | float) or isinstance(document[name], bool):
             raise BadReceipt(f"{name} must be a number")
     signed = {name: document[name] for name in SIGNED}
-    return canonical(signed | {"timestamp": signed_time(str(document["timestamp"]))})
+    return signed | {"timestamp": signed_time(str(document["timestamp"]))}
 
 
 def nested_bytes(document: dict[str, object]) -> bytes:
@@ -72,6 +78,15 @@ def nested_bytes(document: dict[str, object]) -> bytes:
     if document.keys() - known:
         raise BadReceipt("a nested receipt has members it should not have")
     return canonical({name: value for name, value in document.items() if name != "signature"})
+
+
+def document_of(body: str, loose: str | None, signature: str) -> str:
+    """Return a receipt as it is served: what is signed, byte by byte, the rest, and the signature.
+
+    ``body`` and ``loose`` are JSON objects.
+    """
+    more = f",{loose[1:-1]}" if loose else ""
+    return f'{body[:-1]}{more},"signature":"{signature}"}}'
 
 
 def signed_time(text: str) -> str:

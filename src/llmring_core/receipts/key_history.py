@@ -12,6 +12,12 @@ from llmring_core.receipts.ports import ReceiptSigner, ReceiptsWork
 from llmring_core.transactions import Begin
 
 
+def check_in_force(keys: Sequence[PublicKey], signer: ReceiptSigner) -> None:
+    """Raises CannotSign when the key was retired or revoked since this server started."""
+    if not any(key.id == signer.key_id and key.status == "active" for key in keys):
+        raise CannotSign("the key of this server is not in force any more; restart it with another")
+
+
 @dataclass(frozen=True, slots=True)
 class AdoptKey:
     """Put the signing key in force, in place of the one before; its history stays."""
@@ -82,9 +88,3 @@ def _usable(known: PublicKey, raw: bytes) -> PublicKey:
     if known.status != "active":
         raise BadKey(f"key {known.id} is {known.status}, and signs nothing any more; make another")
     return known
-
-
-def check_in_force(keys: Sequence[PublicKey], signer: ReceiptSigner) -> None:
-    """Raises CannotSign when the key was retired or revoked since this server started."""
-    if not any(key.id == signer.key_id and key.status == "active" for key in keys):
-        raise CannotSign("the key of this server is not in force any more; restart it with another")

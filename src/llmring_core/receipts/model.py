@@ -6,7 +6,7 @@ from typing import Literal, NewType, TypeAlias
 from msgspec import Struct
 
 from llmring_core.ids import ProjectId
-from llmring_core.receipts.historic import Shape
+from llmring_core.receipts.historic import Shape, document_of
 from llmring_core.usage import CostStatus, RateLine, UsageSource
 
 ReceiptId = NewType("ReceiptId", str)  # as its issuer named it; ours are "rcpt_" and a UUIDv7
@@ -81,9 +81,8 @@ class StoredReceipt(Struct, frozen=True, kw_only=True):
 
     @property
     def document(self) -> str:
-        """Return the receipt as it is served: what is signed, byte by byte, and the signature."""
-        loose = f",{self.loose[1:-1]}" if self.loose else ""
-        return f'{self.body[:-1]}{loose},"signature":"{self.signature}"}}'
+        """Return the receipt as it is served."""
+        return document_of(self.body, self.loose, self.signature)
 
 
 class PublicKey(Struct, frozen=True, kw_only=True):

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from msgspec import json
-
-from llmring_core.canonical import document_in
+from llmring_core.canonical import canonical, document_in
 from llmring_core.clock import Clock
 from llmring_core.ids import NewId, NewSecret, ProjectId
 from llmring_core.receipts.errors import BadReceipt, BadSignature, DuplicateReceipt, ReceiptNotFound
@@ -42,14 +40,14 @@ class StoreReceipt:
             seq=None,
             body=body.decode(),
             signature=str(document.get("signature")),
-            loose=json.encode(loose).decode() if shape == "flat" and loose else None,
+            loose=canonical(loose).decode() if shape == "flat" and loose else None,
             stored_at=self.clock(),
             leaf=self.new_id(),
             salt=self.new_secret(),
         )
         async with self.begin() as work:
             verdict = verified(document, await work.keys.all())
-            if not verdict.valid:
+            if not verdict.valid or verdict.full is False:
                 raise BadSignature("Invalid receipt signature")
             known = await work.receipts.find(project, id)
             if known is None:

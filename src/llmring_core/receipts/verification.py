@@ -7,6 +7,7 @@ from msgspec import Struct, ValidationError, convert
 
 from llmring_core.canonical import NotCanonical, canonical
 from llmring_core.receipts.errors import BadReceipt, BadSignature
+from llmring_core.receipts.flat import is_full
 from llmring_core.receipts.historic import SignedShape, flat_bytes, nested_bytes, shape_of
 from llmring_core.receipts.model import PublicKey, Receipt
 from llmring_core.receipts.signing import verify
@@ -17,6 +18,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     valid: bool
     reason: str | None  # why not
     key_id: str | None  # whose signature it is
+    full: bool | None = None  # of a flat one: whether its content is signed as it is; None: never
 
 
 def bytes_signed(document: dict[str, object]) -> tuple[SignedShape, bytes]:
@@ -51,13 +53,13 @@ def _unsigned(document: dict[str, object]) -> dict[str, object]:
 def verified(document: dict[str, object], keys: Sequence[PublicKey]) -> Verdict:
     """Say whether one of ``keys`` signed ``document``, while it might."""
     try:
-        _, message = bytes_signed(document)
+        shape, message = bytes_signed(document)
     except (BadReceipt, NotCanonical) as error:
-        return Verdict(valid=False, reason=str(error), key_id=None)
+        return _refused(document, str(error))
     named = document.get("key_id")
     candidates = [key for key in keys if named in (None, key.id)]
     if not candidates:
-        return Verdict(valid=False, reason="it names a key that is not known", key_id=None)
+        return _refused(document, "it names a key that is not known")
     for key in candidates:
         try:
             verify(message, document.get("signature"), key.raw)
@@ -65,8 +67,15 @@ def verified(document: dict[str, object], keys: Sequence[PublicKey]) -> Verdict:
             reason = str(error)
         else:
             late = _too_late(document, key)
-            return Verdict(valid=late is None, reason=late, key_id=key.id)
-    return Verdict(valid=False, reason=reason, key_id=None)
+            full = is_full(document, key.raw) if shape == "flat" else None
+            full = full and late is None
+            return Verdict(valid=late is None, reason=late, key_id=key.id, full=full)
+    return _refused(document, reason)
+
+
+def _refused(document: dict[str, object], reason: str) -> Verdict:
+    full = False if "signature_v2" in document else None
+    return Verdict(valid=False, reason=reason, key_id=None, full=full)
 
 
 def _too_late(document: dict[str, object], key: PublicKey) -> str | None:

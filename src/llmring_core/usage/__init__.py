@@ -47,7 +47,7 @@ from llmring_core.usage.ports import Entry, Position, UsageIntake, UsageLedger, 
 from llmring_core.usage.pricing import cost_usd, rate_lines
 from llmring_core.usage.recording import recorded
 from llmring_core.usage.reprice_usage import RepricedPage, RepriceUsage
-from llmring_core.usage.repricing import Repricing
+from llmring_core.usage.repricing import Repricing, cost_with
 from llmring_core.usage.use_cases import ExportUsage, ListUsage, LogUsage, SummariseUsage
 
 __all__ = [
@@ -94,6 +94,7 @@ __all__ = [
     "UsageWork",
     "add",
     "cost_usd",
+    "cost_with",
     "days_of",
     "named_by_content",
     "period_of",

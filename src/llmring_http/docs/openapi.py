@@ -9,6 +9,12 @@ from msgspec import json
 from llmring_http.decoding import any_json
 from llmring_http.health.routes import Alive, Health, Root
 from llmring_http.problems import Problem
+from llmring_http.receipts.certification_wire import (
+    CertifiedPage,
+    Generated,
+    Preview,
+    UncertifiedPage,
+)
 from llmring_http.receipts.document import describe
 from llmring_http.receipts.wire import Kept, KeyBody, KeyList, ReceiptPage, VerdictBody
 from llmring_http.registry.changelog import ChangelogBody
@@ -36,6 +42,10 @@ BODIES = (
     VerdictBody,
     KeyBody,
     KeyList,
+    Generated,
+    Preview,
+    UncertifiedPage,
+    CertifiedPage,
     Problem,
 )
 ANYWHERE_WITHOUT_BODY = (400, 404, 408, 414, 415, 431, 503)  # the guard, before any route is known

@@ -3,6 +3,8 @@
 from typing import Any
 
 from llmring_http.decoding import schema_of
+from llmring_http.receipts.certification_wire import GenerateBody, SelectorBody
+from llmring_http.receipts.signing_wire import FlatBody
 from llmring_http.receipts.statements import JSON, LINES, PeriodBody
 from llmring_http.receipts.wire import CallBody, SignedBody
 
@@ -36,5 +38,25 @@ def describe(paths: dict[str, Any]) -> None:
     state["requestBody"] = {"required": True, "content": {JSON: {"schema": schema_of(PeriodBody)}}}
     new = state["responses"]["201"] | {"content": {JSON: OBJECT}}
     state["responses"] |= {"200": new | {"description": "Stated before."}, "201": new}
+    _describe_historic(paths)
     for path, content in RAW.items():
         paths[path]["get"]["responses"]["200"]["content"] = content
+
+
+def _describe_historic(paths: dict[str, Any]) -> None:
+    for name, body in (("generate", GenerateBody), ("preview", SelectorBody)):
+        content = {JSON: {"schema": schema_of(body)}}
+        paths[f"/api/v1/receipts/{name}"]["post"]["requestBody"] = {
+            "required": True,
+            "content": content,
+        }
+    generate, issue = (paths[f"/api/v1/receipts/{name}"]["post"] for name in ("generate", "issue"))
+    logs = paths["/api/v1/receipts/{id}/logs"]["get"]
+    id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    logs["parameters"] = [id, *logs["parameters"]]
+    key = {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}}
+    generate["parameters"] = [key]
+    nested = {"type": "object", "description": "a nested receipt", "required": ["tokens"]}
+    shapes = {JSON: {"schema": {"anyOf": [schema_of(FlatBody), nested]}}}
+    issue["requestBody"] = {"required": True, "content": shapes}
+    issue["responses"]["200"]["content"] = {JSON: OBJECT}

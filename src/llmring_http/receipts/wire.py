@@ -85,6 +85,7 @@ class VerdictBody(Struct, frozen=True, kw_only=True):
     algorithm: str
     reason: str | None  # why it is not valid
     key_id: str | None  # of whoever signed it
+    full: bool | None  # whether what a flat one says besides is signed too; null: it never was
 
     @classmethod
     def of(cls, document: dict[str, object], verdict: Verdict) -> Self:
@@ -95,6 +96,7 @@ class VerdictBody(Struct, frozen=True, kw_only=True):
             algorithm="Ed25519",
             reason=verdict.reason,
             key_id=verdict.key_id,
+            full=verdict.full,
         )
 
 

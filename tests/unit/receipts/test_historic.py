@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
 
-from llmring_core.canonical import NotCanonical, document_in
+from llmring_core.canonical import MAX_BYTES, NotCanonical, document_in
 from llmring_core.receipts.errors import BadReceipt, BadSignature
 from llmring_core.receipts.historic import flat_bytes, nested_bytes, shape_of, signed_time
 from llmring_core.receipts.signing import sign, verify
@@ -131,7 +131,7 @@ def test_a_signature_has_one_spelling(signature: object) -> None:
         b"7",
         b"",
         b'\xef\xbb\xbf{"a":1}',
-        b'{"a":"' + b"x" * 70_000 + b'"}',
+        b'{"a":"' + b"x" * MAX_BYTES + b'"}',
         b'{"a":1}{"b":2}',
         b"{'a':1}",
     ],
