@@ -26,10 +26,12 @@ from llmring_core.errors import (
     Unavailable,
 )
 from llmring_core.receipts import BadSignature
+from llmring_core.transparency import BadSubmission
 
 STATUS: Final[dict[type[LLMRingError], int]] = {
     Invalid: 422,
     BadSignature: 400,  # as historic servers answer
+    BadSubmission: 400,  # as C2SP tlog-witness has it
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
