@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from dependency_injector import containers, providers
+from httpx import AsyncClient
 
 from llmring_adapters.accounts.cached import cached_keys
 from llmring_adapters.database import connect_postgres, open_engine
@@ -17,12 +18,14 @@ from llmring_adapters.registry.live import LiveRegistry
 from llmring_adapters.registry.web import WebRegistrySource, registry_client
 from llmring_adapters.system import random_secret, time_ordered_id, utc_now
 from llmring_adapters.transactions.sql import sql_reads, sql_transactions
+from llmring_adapters.transparency.witness_web import WebWitness, witness_client
 from llmring_adapters.usage.intake import GroupCommit, in_one_transaction
 from llmring_adapters.usage.postgres import PostgresWriter
 from llmring_app.log_keys import log_key
 from llmring_app.measures import Measures
 from llmring_app.receipt_keys import receipt_key
 from llmring_app.settings import Settings
+from llmring_app.witness_keys import witness_in
 from llmring_core.accounts import (
     Authenticate,
     CreateApiKey,
@@ -56,6 +59,7 @@ from llmring_core.registry import (
 )
 from llmring_core.transactions import Begin
 from llmring_core.transparency import (
+    AskWitness,
     ContinueLog,
     ProveConsistency,
     ProveInclusion,
@@ -106,6 +110,12 @@ def board_of(
     if redis is None:
         return MemoryCheckBoard()
     return RedisCheckBoard(redis, settings.registry_base_url, valid_s)
+
+
+def witnesses_of(settings: Settings, client: AsyncClient) -> list[WebWitness]:
+    """Return who cosigns the log."""
+    pairs = map(witness_in, settings.witnesses)
+    return [WebWitness(client, url, key) for url, key in pairs]
 
 
 class Container(containers.DeclarativeContainer):
@@ -201,6 +211,8 @@ class Container(containers.DeclarativeContainer):
     close_receipt_key = providers.Factory(CloseKey, begin=begin, clock=clock)
     audit_receipts = providers.Factory(AuditReceipts, begin=read)
     list_receipt_keys = providers.Factory(ListKeys, begin=read)
+    witness_client = providers.Singleton(witness_client)
+    witnesses = providers.Singleton(witnesses_of, settings, witness_client)
     log_signer = providers.Singleton(log_key, settings, new_secret)
     continue_log = providers.Factory(ContinueLog, begin=begin, read=read, signer=log_signer)
     read_log_key = providers.Factory(ReadLogKey, signer=log_signer)
@@ -208,6 +220,7 @@ class Container(containers.DeclarativeContainer):
     read_tile = providers.Factory(ReadTile, begin=read)
     read_entries = providers.Factory(ReadEntries, begin=read)
     prove_consistency = providers.Factory(ProveConsistency, begin=read)
+    ask_witness = providers.Factory(AskWitness, begin=begin, read=read, prove=prove_consistency)
     prove_inclusion = providers.Factory(ProveInclusion, begin=read)
     prove_receipt = providers.Factory(ProveReceipt, begin=read, prove=prove_inclusion)
 

@@ -1,0 +1,53 @@
+"""Having witnesses cosign the transparency log, while the server runs."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from llmring_app.container import Container
+from llmring_core.errors import LLMRingError
+from llmring_core.transparency import AskWitness, Witness
+
+EVERY_S = 0.5
+AWAY_S = 5.0  # before a witness that failed is asked again
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def log_cosigned(container: Container) -> AsyncIterator[None]:
+    """Ask each witness for itself, beside whatever the block does: none waits for another."""
+    if not container.settings().witnesses:
+        yield
+        return
+    async with container.witness_client():
+        tasks = [
+            asyncio.create_task(_ask_regularly(container.ask_witness(), witness))
+            for witness in container.witnesses()
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _ask_regularly(ask: AskWitness, witness: Witness) -> None:
+    known = 0  # entries; the witness says so when it has more
+    said = False  # one outage is one line
+    while True:
+        try:
+            known = await ask(witness, known)
+            said = False
+            await asyncio.sleep(EVERY_S)
+            continue
+        except LLMRingError as error:
+            if not said:
+                name = witness.key.name
+                log.warning("the witness %s does not cosign for now: %s", name, error)
+            said = True
+        except Exception:  # a bug here must not end the asking
+            log.exception("the witness %s was not asked", witness.key.name)
+        await asyncio.sleep(AWAY_S)
