@@ -1,6 +1,6 @@
 """The composition root: the only module that names concrete adapters."""
 
-from asyncio import to_thread
+from asyncio import Condition, to_thread
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -214,6 +214,7 @@ class Container(containers.DeclarativeContainer):
     witness_client = providers.Singleton(witness_client)
     witnesses = providers.Singleton(witnesses_of, settings, witness_client)
     log_signer = providers.Singleton(log_key, settings, new_secret)
+    grown = providers.Singleton(Condition)  # notified when this process continued the log
     continue_log = providers.Factory(ContinueLog, begin=begin, read=read, signer=log_signer)
     read_log_key = providers.Factory(ReadLogKey, signer=log_signer)
     read_checkpoint = providers.Factory(ReadCheckpoint, begin=read)

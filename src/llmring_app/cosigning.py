@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from llmring_app.container import Container
 from llmring_core.errors import LLMRingError
@@ -23,7 +23,7 @@ async def log_cosigned(container: Container) -> AsyncIterator[None]:
         return
     async with container.witness_client():
         tasks = [
-            asyncio.create_task(_ask_regularly(container.ask_witness(), witness))
+            asyncio.create_task(_ask_regularly(container.ask_witness(), witness, container.grown()))
             for witness in container.witnesses()
         ]
         try:
@@ -34,14 +34,15 @@ async def log_cosigned(container: Container) -> AsyncIterator[None]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _ask_regularly(ask: AskWitness, witness: Witness) -> None:
+async def _ask_regularly(ask: AskWitness, witness: Witness, grown: asyncio.Condition) -> None:
     known = 0  # entries; the witness says so when it has more
     said = False  # one outage is one line
     while True:
         try:
-            known = await ask(witness, known)
+            before, known = known, await ask(witness, known)
             said = False
-            await asyncio.sleep(EVERY_S)
+            if known == before:  # else the log may have gone on in the meantime
+                await _until(grown)
             continue
         except LLMRingError as error:
             if not said:
@@ -51,3 +52,10 @@ async def _ask_regularly(ask: AskWitness, witness: Witness) -> None:
         except Exception:  # a bug here must not end the asking
             log.exception("the witness %s was not asked", witness.key.name)
         await asyncio.sleep(AWAY_S)
+
+
+async def _until(grown: asyncio.Condition) -> None:
+    """Wait for the log to grow here, or for so long that it may have grown on another server."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(EVERY_S), grown:
+            await grown.wait()
