@@ -122,6 +122,30 @@ class TestAskWitness:
         assert await asked(begin)(here, 0) == 5
         assert await cosigners(begin, here.key) == (7, [])
 
+    async def test_another_server_of_this_log_may_be_faster(self, begin: Begin[AllWork]) -> None:
+        class AskedByAnother(WitnessHere):
+            async def add(self, body: str) -> str:
+                if not self.asked:
+                    await grown(begin, 5, 9)
+                    await asked(begin)(WitnessHere(cosign), 0)
+                return await super().add(body)
+
+        cosign = witness()
+        await grown(begin, 0, 5)
+        assert await asked(begin)(AskedByAnother(cosign), 0) == 9
+        assert await cosigners(begin, WITNESS_KEY.key) == (9, [WITNESS_KEY.key])
+        assert (await ReadCheckpoint(begin)()).note.count("— ") == 2
+
+    @pytest.mark.parametrize("backend", ["postgres"])  # elsewhere a writing transaction is alone
+    async def test_a_cosignature_does_not_come_between_who_continues_the_log(
+        self, begin: Begin[AllWork]
+    ) -> None:
+        await grown(begin, 0, 5)
+        async with begin() as work:
+            assert await work.sequence.claim()
+            await asked(begin)(WitnessHere(witness()), 0)
+        assert await cosigners(begin, WITNESS_KEY.key) == (5, [])
+
     async def test_a_witness_of_another_history_is_heard_of(self, begin: Begin[AllWork]) -> None:
         await grown(begin, 0, 5)
         for size in (5, 7):

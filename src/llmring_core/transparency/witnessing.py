@@ -153,12 +153,11 @@ class AskWitness:
             return known
         if any(_is_of(line, witness.key) for line in note_of(published.note).signatures):
             return published.size
-        start = min(known, published.size)
         try:
-            answer = await self._asked(witness, start, published)
+            answer = await self._asked(witness, min(known, published.size), published)
         except OtherTree as other:
             published = await self._newest() or published  # another server may have been faster
-            if other.size == start or other.size > published.size:
+            if other.size > published.size:
                 raise
             answer = await self._asked(witness, other.size, published)
         line = cosignature_in(answer, note_of(published.note), witness.key)

@@ -208,6 +208,7 @@ async def test_whoever_is_overtaken_is_told_so_and_gets_no_cosignature() -> None
 
 NOTE = note_of(signed(TREE.checkpoint(5)))
 GOOD = WITNESS_KEY.cosign(NOTE.text, 1)
+MORE = WITNESS_KEY.cosign(f"{NOTE.text}\nmore\n", 1)  # over a longer text
 
 
 def test_the_witnesss_line_is_found_among_others() -> None:
@@ -223,6 +224,7 @@ def test_the_witnesss_line_is_found_among_others() -> None:
         "garbage\n",
         "garbage\n\n" + GOOD.text,
         "\n" + GOOD.text,
+        f"more\n\n{MORE.text}",
         GOOD.text[:-1],
         GOOD.text * 65,
         OTHER_KEY.sign(NOTE.text).text,
