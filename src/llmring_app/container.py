@@ -1,25 +1,28 @@
-"""The composition root: the only module that names concrete adapters."""
+"""The composition root. It and ``choices`` alone name concrete adapters."""
 
-from asyncio import to_thread
+from asyncio import Condition, to_thread
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
-from llmring_adapters.database import connect_postgres, open_engine
+from llmring_adapters.database import open_engine
 from llmring_adapters.group_commit import GroupCommit
-from llmring_adapters.redis import BoundedRedis
 from llmring_adapters.registry.archive import KeptArchive
-from llmring_adapters.registry.board import MemoryCheckBoard, RedisCheckBoard
 from llmring_adapters.registry.bundled import bundled_snapshot
 from llmring_adapters.registry.live import LiveRegistry
 from llmring_adapters.registry.web import WebRegistrySource, registry_client
 from llmring_adapters.system import random_secret, time_ordered_id, utc_now
 from llmring_adapters.transactions.sql import sql_reads, sql_transactions
-from llmring_adapters.usage.intake import GroupIntake, in_one_transaction
-from llmring_adapters.usage.postgres import PostgresWriter
+from llmring_adapters.transparency.witness_web import witness_client
+from llmring_app.choices import (
+    board_of,
+    grouped_intake,
+    redis_of,
+    validity_of_a_check,
+    witnesses_of,
+)
 from llmring_app.log_keys import log_key
 from llmring_app.measures import Measures
 from llmring_app.receipt_keys import receipt_key
@@ -66,8 +69,8 @@ from llmring_core.registry import (
     ReadVersion,
     RefreshRegistry,
 )
-from llmring_core.transactions import Begin
 from llmring_core.transparency import (
+    AskWitness,
     ContinueLog,
     ProveConsistency,
     ProveInclusion,
@@ -83,41 +86,7 @@ from llmring_core.usage import (
     LogUsage,
     RepriceUsage,
     SummariseUsage,
-    UsageWork,
 )
-
-SHARE_OF_INTERVAL = 0.8
-
-
-def grouped_intake(settings: Settings, begin: Begin[UsageWork], measures: Measures) -> GroupIntake:
-    """Return the way into the ledger that suits the database."""
-    if settings.is_sqlite:
-        return GroupCommit(in_one_transaction(begin), measures=measures.intake)
-    connect = partial(connect_postgres, settings.database_url, settings.database_schema)
-    writer = PostgresWriter(connect, measures.outages)
-    return GroupCommit(writer, close=writer.close, measures=measures.intake)
-
-
-def validity_of_a_check(settings: Settings) -> float:
-    """Return for how many seconds one server's check of the registry counts for the others.
-
-    Less than an interval, so that whoever asked asks again the next time.
-    """
-    return min(settings.cache_ttl, SHARE_OF_INTERVAL * settings.registry_refresh_s)
-
-
-def redis_of(settings: Settings) -> BoundedRedis | None:
-    """Return the Redis that servers share, if there is one."""
-    return None if settings.redis_url is None else BoundedRedis(settings.redis_url)
-
-
-def board_of(
-    settings: Settings, redis: BoundedRedis | None, valid_s: float
-) -> MemoryCheckBoard | RedisCheckBoard:
-    """Return where servers tell each other of their checks."""
-    if redis is None:
-        return MemoryCheckBoard()
-    return RedisCheckBoard(redis, settings.registry_base_url, valid_s)
 
 
 class Container(containers.DeclarativeContainer):
@@ -253,13 +222,17 @@ class Container(containers.DeclarativeContainer):
     close_receipt_key = providers.Factory(CloseKey, begin=begin, clock=clock)
     audit_receipts = providers.Factory(AuditReceipts, begin=read)
     list_receipt_keys = providers.Factory(ListKeys, begin=read)
+    witness_client = providers.Singleton(witness_client)
+    witnesses = providers.Singleton(witnesses_of, settings, witness_client)
     log_signer = providers.Singleton(log_key, settings, new_secret)
+    grown = providers.Singleton(Condition)  # notified when this process continued the log
     continue_log = providers.Factory(ContinueLog, begin=begin, read=read, signer=log_signer)
     read_log_key = providers.Factory(ReadLogKey, signer=log_signer)
     read_checkpoint = providers.Factory(ReadCheckpoint, begin=read)
     read_tile = providers.Factory(ReadTile, begin=read)
     read_entries = providers.Factory(ReadEntries, begin=read)
     prove_consistency = providers.Factory(ProveConsistency, begin=read)
+    ask_witness = providers.Factory(AskWitness, begin=begin, read=read, prove=prove_consistency)
     prove_inclusion = providers.Factory(ProveInclusion, begin=read)
     prove_receipt = providers.Factory(ProveReceipt, begin=read, prove=prove_inclusion)
     prove_statement = providers.Factory(ProveStatement, begin=read, prove=prove_inclusion)

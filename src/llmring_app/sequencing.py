@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 @asynccontextmanager
 async def log_continued(container: Container) -> AsyncIterator[None]:
     """Continue the log at once and then regularly, beside whatever the block does."""
-    task = asyncio.create_task(_continue_regularly(container.continue_log()))
+    task = asyncio.create_task(_continue_regularly(container.continue_log(), container.grown()))
     try:
         yield
     finally:
@@ -26,12 +26,13 @@ async def log_continued(container: Container) -> AsyncIterator[None]:
             await task
 
 
-async def _continue_regularly(continue_log: ContinueLog) -> None:
+async def _continue_regularly(continue_log: ContinueLog, grown: asyncio.Condition) -> None:
     said = False  # one outage is one line
     while True:
         try:
             while await continue_log():
-                pass
+                async with grown:
+                    grown.notify_all()
             said = False
         except LLMRingError as error:
             if not said:

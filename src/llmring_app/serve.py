@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 
 from llmring_adapters.database import ping
 from llmring_app.container import Container, use_cases
+from llmring_app.cosigning import log_cosigned
 from llmring_app.database import opened
 from llmring_app.log_keys import check_log_key
 from llmring_app.metrics import exposition
@@ -61,6 +62,7 @@ def application(container: Container) -> ASGIApp:
                 aclosing(container.check_board()),
                 kept_fresh(container),
                 log_continued(container),
+                log_cosigned(container),
                 closing(container),
             ):
                 yield

@@ -9,8 +9,9 @@ from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
+from litestar.types import ASGIApp
 from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import ChangeReload, Multiprocess
@@ -44,7 +45,7 @@ def prepare(settings: Settings, host: str, port: int, workers: int) -> socket.so
         raise CannotStart(
             "SQLite has one writer; use --workers 1, or a PostgreSQL LLMRING_DATABASE_URL"
         )
-    listener = _listening(host, port)  # first: without an address nothing should be changed
+    listener = listening(host, port)  # first: without an address nothing should be changed
     try:
         asyncio.run(_up_to_date(settings))
     except BaseException:
@@ -56,23 +57,13 @@ def prepare(settings: Settings, host: str, port: int, workers: int) -> socket.so
 def run(listener: socket.socket, settings: Settings, reload: bool, workers: int) -> int:
     """Serve until the process is asked to stop, finish what is under way, return the exit code."""
     os.environ[variable("env")] = settings.env  # the app reads it, maybe in other processes
-    limits = Limits(head_s=settings.header_timeout_s, body_s=settings.body_timeout_s)
-    config = Config(
+    config = web_config(
         APPLICATION,
+        settings,
         factory=True,
         workers=workers,
         reload=reload,
         reload_dirs=[str(folder) for folder in PACKAGES] if reload else None,
-        http=partial(GuardedProtocol, limits),  # type: ignore[arg-type]  # only ever called
-        lifespan="on",
-        backlog=BACKLOG,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # who calls is told by keys, not by addresses
-        log_config=log_config(settings),
-        log_level=settings.log_level,
-        timeout_keep_alive=IDLE_S,
-        timeout_graceful_shutdown=DRAIN_S,
     )
     if reload:
         ChangeReload(config, target=Server(config).run, sockets=[listener]).run()
@@ -87,6 +78,25 @@ def run(listener: socket.socket, settings: Settings, reload: bool, workers: int)
     return STARTUP_FAILURE if failed else 0
 
 
+def web_config(app: ASGIApp | str, settings: Settings, **more: Any) -> Config:
+    """Return how this program serves ``app``; ``more`` is uvicorn's."""
+    limits = Limits(head_s=settings.header_timeout_s, body_s=settings.body_timeout_s)
+    return Config(
+        app,
+        http=partial(GuardedProtocol, limits),  # type: ignore[arg-type]  # only ever called
+        lifespan="on",
+        backlog=BACKLOG,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # who calls is told by keys, not by addresses
+        log_config=log_config(settings),
+        log_level=settings.log_level,
+        timeout_keep_alive=IDLE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+        **more,
+    )
+
+
 def stop_quietly() -> None:
     """From now on, being asked to stop is no failure; uvicorn asks again once it has stopped."""
     signal.signal(signal.SIGTERM, _leave)
@@ -95,8 +105,7 @@ def stop_quietly() -> None:
 
 def greeting(settings: Settings, listener: socket.socket) -> str:
     """Return what to tell whoever started the server."""
-    host, port = listener.getsockname()[:2]
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    address = address_of(listener)
     if settings.is_open:
         access, key = "open: any well-formed key is a project of its own", "demo"
     else:
@@ -112,6 +121,25 @@ Log a call:
 """
 
 
+def address_of(listener: socket.socket) -> str:
+    """Return the URL under which ``listener`` is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def listening(host: str, port: int, options: str = "--host or --port") -> socket.socket:
+    """Take an address; ``options`` say which. Raises CannotStart."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        known = error.errno is not None and error.errno > 0  # the text repeats host and port
+        reason = os.strerror(error.errno or 0) if known else "no such host"
+        raise CannotStart(
+            f"cannot listen on {host} port {port}: {reason}; choose another {options}"
+        ) from error
+
+
 async def _up_to_date(settings: Settings) -> None:
     async with opened(Container(settings=settings)):
         pass
@@ -122,18 +150,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        known = error.errno is not None and error.errno > 0  # the text repeats host and port
-        reason = os.strerror(error.errno or 0) if known else "no such host"
-        raise CannotStart(
-            f"cannot listen on {host} port {port}: {reason}; choose another --host or --port"
-        ) from error
 
 
 def _leave(_: int, __: FrameType | None) -> None:

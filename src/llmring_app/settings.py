@@ -13,6 +13,7 @@ from llmring_adapters.database import url_of
 from llmring_adapters.redis import pool_of
 from llmring_app.dotenv import read_dotenv
 from llmring_app.errors import BadSetting
+from llmring_app.witness_keys import witness_in
 
 PREFIX: Final = "LLMRING_"
 DOTENV: Final = Path(".env")  # in the current directory
@@ -21,6 +22,7 @@ SECRET_FILES: Final = {
     "redis_url_file": "redis_url",
     "metrics_token_file": "metrics_token",
 }
+LISTS: Final = ("cors_origins", "witnesses")
 PUBLIC_REGISTRY: Final = "https://llmring.github.io/registry/"
 HISTORIC_AUTH: Final = "api_key_validation_mode"
 HISTORIC_AUTH_VALUES: Final = {"bridge": "open", "strict": "keys"}
@@ -112,6 +114,10 @@ LogName: TypeAlias = Annotated[
     Annotated[str, Meta(pattern=r"^[!-*,-~]{1,200}$")] | None,
     Meta(description="a name such as bills.example.com/log, without blanks and plus signs"),
 ]
+Witnesses: TypeAlias = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^https?://[^\s/@?#=]+[^\s@?#=]*=[^\s=]+$")], ...],
+    Meta(max_length=16, description="at most 16 pairs URL=KEY of witnesses, by commas"),
+]
 FileName: TypeAlias = Annotated[
     Annotated[str, Meta(min_length=1)] | None, Meta(description="the name of a file")
 ]
@@ -151,6 +157,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     receipts_key_file: FileName = None
     log_origin: LogName = None  # without it, made of the log's key
     log_key_file: FileName = None
+    witnesses: Witnesses = ()
 
     @classmethod
     def read(cls, environment: Mapping[str, str], dotenv: Path = DOTENV) -> Self:
@@ -264,7 +271,7 @@ def _content(name: str, path: str) -> str:
 def _value(field: str, text: str) -> object:
     try:
         _check_address(field, text)
-        raw = _items(text) if field == "cors_origins" else text
+        raw = _items(text) if field in LISTS else text
         return convert(raw, TYPES[field], strict=False)
     except ValueError:  # its message may hold the value
         raise BadSetting(f"{variable(field)} must be {rule(field)}") from None
@@ -276,6 +283,8 @@ def _check_address(field: str, text: str) -> None:
         url_of(text)
     elif field == "redis_url":
         pool_of(text)
+    elif field == "witnesses":
+        _ = [witness_in(item) for item in _items(text)]
     elif field.endswith("_url"):
         _ = urlsplit(text).port
 

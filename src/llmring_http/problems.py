@@ -26,11 +26,13 @@ from llmring_core.errors import (
     Unavailable,
 )
 from llmring_core.receipts import BadSignature, CannotCertify
+from llmring_core.transparency import BadSubmission
 
 STATUS: Final[dict[type[LLMRingError], int]] = {
     Invalid: 422,
     BadSignature: 400,  # as historic servers answer
     CannotCertify: 400,  # the same
+    BadSubmission: 400,  # as C2SP tlog-witness has it
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,

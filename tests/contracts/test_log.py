@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from llmring_adapters.transactions.all_work import AllWork
+from llmring_adapters.transparency.local_key import LocalLogKey
 from llmring_core.transactions import Begin
 from llmring_core.transparency import (
     EMPTY_ROOT,
@@ -17,6 +18,7 @@ from llmring_core.transparency import (
     ReadCheckpoint,
     ReadEntries,
     ReadTile,
+    UnsignedCheckpoint,
     check_consistency,
     check_inclusion,
     leaf_hash,
@@ -154,6 +156,14 @@ class TestLog:
             check_inclusion(proof, leaf(number).commitment)
             positions.add(proof.index)
         assert positions == set(range(40))
+
+    async def test_two_keys_never_sign_one_log(self, begin: Begin[AllWork]) -> None:
+        await grown(begin, 3)
+        await added(begin, leaves(3, 5))
+        with pytest.raises(UnsignedCheckpoint):
+            await ContinueLog(begin, begin, LocalLogKey(SIGNER.key.name, bytes(32)))()
+        assert (await checkpoint(begin)).size == 3
+        assert await ContinueLog(begin, begin, SIGNER)() == 2
 
     async def test_nothing_new_makes_no_new_checkpoint(self, begin: Begin[AllWork]) -> None:
         await grown(begin, 2)

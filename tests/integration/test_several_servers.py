@@ -39,8 +39,10 @@ def started_at_once(
     stack: ExitStack, folders: pytest.TempPathFactory, database_url: str
 ) -> list[RunningServer]:
     """Servers that all found the database empty; they must stop in order, too."""
+    shared = folders.mktemp("keys")
+    keys = {name: str(shared / name) for name in ("receipts_key_file", "log_key_file")}
     servers = [
-        RunningServer(folders.mktemp(f"server-{n}"), database_url=database_url)
+        RunningServer(folders.mktemp(f"server-{n}"), database_url=database_url, **keys)
         for n in range(SERVERS)
     ]
     for server in servers:

@@ -4,10 +4,12 @@ from llmring_core.transparency.checkpoints import Checkpoint, checkpoint_in, ver
 from llmring_core.transparency.errors import (
     BadNote,
     BadProof,
+    BadSubmission,
     NotInLog,
     OtherTree,
     UnknownLog,
     UnsignedCheckpoint,
+    WitnessUnavailable,
 )
 from llmring_core.transparency.leaves import (
     RECEIPT,
@@ -35,6 +37,9 @@ from llmring_core.transparency.ports import (
     LogWork,
     Published,
     SequencingWork,
+    Witness,
+    WitnessBook,
+    WitnessSigner,
 )
 from llmring_core.transparency.proofs import InclusionProof, check_inclusion, proof_in
 from llmring_core.transparency.tiles import WIDTH, Tile, TileName
@@ -54,6 +59,13 @@ from llmring_core.transparency.use_cases import (
     ReadLogKey,
     ReadTile,
 )
+from llmring_core.transparency.witnessing import (
+    AddCheckpoint,
+    AskWitness,
+    CosignCheckpoint,
+    add_checkpoint_in,
+    cosignature_in,
+)
 
 __all__ = [
     "COSIGNED",
@@ -63,10 +75,14 @@ __all__ = [
     "SIGNED",
     "STATEMENT",
     "WIDTH",
+    "AddCheckpoint",
+    "AskWitness",
     "BadNote",
     "BadProof",
+    "BadSubmission",
     "Checkpoint",
     "ContinueLog",
+    "CosignCheckpoint",
     "InclusionProof",
     "Leaf",
     "LogBook",
@@ -91,10 +107,16 @@ __all__ = [
     "TreeHead",
     "UnknownLog",
     "UnsignedCheckpoint",
+    "Witness",
+    "WitnessBook",
+    "WitnessSigner",
+    "WitnessUnavailable",
+    "add_checkpoint_in",
     "check_consistency",
     "check_inclusion",
     "checkpoint_in",
     "commitment_to",
+    "cosignature_in",
     "cosignature_of",
     "leaf_hash",
     "node_hash",

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from llmring_core.errors import Conflict, Forbidden, Invalid, NotFound
+from llmring_core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 
 
 class BadProof(Invalid):
@@ -15,6 +15,12 @@ class BadNote(Invalid):
     """A signed note is malformed, or a signature on it is wrong."""
 
     code: ClassVar[str] = "transparency.bad-note"
+
+
+class BadSubmission(Invalid):
+    """What a witness is asked to cosign is malformed, or smaller than what it continues."""
+
+    code: ClassVar[str] = "transparency.bad-submission"
 
 
 class NotInLog(NotFound):
@@ -43,3 +49,9 @@ class OtherTree(Conflict):
     def __init__(self, size: int) -> None:
         super().__init__(f"the last cosigned checkpoint has {size} entries")
         self.size = size
+
+
+class WitnessUnavailable(Unavailable):
+    """A witness did not answer in time, or not as witnesses do."""
+
+    code: ClassVar[str] = "transparency.witness-unavailable"

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from llmring_core.transparency.checkpoints import Checkpoint
 from llmring_core.transparency.leaves import Leaf
 from llmring_core.transparency.notes import NoteKey, SignatureLine
 from llmring_core.transparency.tiles import Tile, TileName
@@ -86,3 +87,42 @@ class LogSigner(Protocol):
 
     def sign(self, text: str) -> SignatureLine:
         """Sign the text of a note."""
+
+
+class WitnessSigner(Protocol):
+    """Holds a witness's own key."""
+
+    @property
+    def key(self) -> NoteKey: ...
+
+    def cosign(self, text: str, time_s: int) -> SignatureLine:
+        """Sign, as of ``time_s`` (POSIX), the text of a checkpoint."""
+
+
+class WitnessBook(Protocol):
+    """Which checkpoint a witness cosigned last, by log. It never goes back."""
+
+    async def last(self, origin: str) -> Checkpoint | None:
+        """Return the one of the log ``origin``, None as long as there is none.
+
+        Raises: StoreUnavailable.
+        """
+
+    async def advance(self, old: Checkpoint | None, new: Checkpoint) -> bool:
+        """Put ``new`` in place of ``old``, unless another has been put there: then return False.
+
+        What it returns True for outlives a power cut. Raises StoreUnavailable.
+        """
+
+
+class Witness(Protocol):
+    """Somebody else, who watches this log."""
+
+    @property
+    def key(self) -> NoteKey: ...
+
+    async def add(self, body: str) -> str:
+        """Ask for a cosignature, and return what comes back: signature lines, unchecked.
+
+        Raises: WitnessUnavailable, OtherTree with the size that the witness has.
+        """

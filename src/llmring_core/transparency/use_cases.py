@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmring_core.transactions import Begin
-from llmring_core.transparency.checkpoints import Checkpoint
+from llmring_core.transparency.checkpoints import Checkpoint, verified_checkpoint
 from llmring_core.transparency.errors import NotInLog
 from llmring_core.transparency.notes import Note, NoteKey
 from llmring_core.transparency.ports import (
@@ -50,7 +50,10 @@ class ContinueLog:
     signer: LogSigner
 
     async def __call__(self) -> int:
-        """Return how many leaves got a place."""
+        """Return how many leaves got a place.
+
+        Raises: BadNote, UnsignedCheckpoint when somebody else's key signed the log so far.
+        """
         async with self.read() as work:  # mostly there is nothing to do: no lock is needed for that
             if await work.log.newest() is not None and not await work.sequence.waiting(1):
                 return 0
@@ -58,6 +61,8 @@ class ContinueLog:
             if not await work.sequence.claim():
                 return 0
             last = await work.log.newest()
+            if last is not None:
+                verified_checkpoint(last.note, self.signer.key)  # two keys never sign one log
             leaves = await work.sequence.waiting(MAX_TOGETHER)
             if last is not None and not leaves:
                 return 0

@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 from llmring_app.cli.config import written
 from llmring_app.errors import BadSetting
 from llmring_app.settings import NAMES, TOLERATED, TYPES, Settings, variable, without_password
+from llmring_app.witness_keys import witness_in
+from tests.builders.transparency import SIGNER
+from tests.builders.witnesses import WITNESS_KEY
 
 REFERENCE = (Path(__file__).parents[3] / "docs/reference/configuration.md").read_text()
 NO_FILE = Path("/nonexistent/.env")
 SECRET = "Zq7canary"  # noqa: S105  # too odd to occur in a message by itself
+WITNESS = WITNESS_KEY.key.text
 
 names = st.sampled_from(sorted({*NAMES, *TOLERATED, "databse_url", "nothing_like_it"}))
 printable = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FFF), max_size=20)
@@ -151,6 +155,16 @@ class TestValues:
     def test_origins_are_a_list(self, text: str, origins: tuple[str, ...]) -> None:
         assert read(CORS_ORIGINS=text).cors_origins == origins
 
+    @pytest.mark.parametrize("url", ["https://w.example", "http://127.0.0.1:8099/w1/"])
+    def test_witnesses_are_an_address_and_a_key_each(self, url: str) -> None:
+        pairs = (f"{url}={WITNESS}", f"https://v.example={WITNESS}")
+
+        assert read(WITNESSES=" , ".join(pairs)).witnesses == pairs
+        assert [witness_in(pair) for pair in pairs] == [
+            (url, WITNESS_KEY.key),
+            ("https://v.example", WITNESS_KEY.key),
+        ]
+
     @pytest.mark.parametrize("text", ["TRUE", "true", "1"])
     def test_flags_are_true_or_false(self, text: str) -> None:
         assert read(OPEN_TO_NETWORK=text).open_to_network is True
@@ -183,6 +197,16 @@ class TestValues:
             ("API_KEY_VALIDATION_MODE", "keys"),
             ("OPEN_TO_NETWORK", "maybe"),
             ("MAX_BODY_BYTES", "1"),
+            ("WITNESSES", "https://w.example"),
+            ("WITNESSES", f"w.example={WITNESS}"),
+            ("WITNESSES", f"https://w.example:port={WITNESS}"),
+            ("WITNESSES", f"https://user@w.example={WITNESS}"),
+            ("WITNESSES", f"https://w.example?x={WITNESS}"),
+            ("WITNESSES", f"https://w.example={WITNESS[:-1]}"),
+            ("WITNESSES", f"https://w.example={WITNESS.replace('+', '+0', 1)}"),
+            ("WITNESSES", f"https://w.example={SIGNER.key.text}"),
+            ("WITNESSES", f"https://w.example={WITNESS} https://v.example={WITNESS}"),
+            ("WITNESSES", ",".join([f"https://w.example={WITNESS}"] * 17)),
         ],
     )
     def test_a_bad_value_is_refused_by_name_and_rule(self, name: str, text: str) -> None:

@@ -1,0 +1,57 @@
+"""Which adapter suits the settings."""
+
+from functools import partial
+
+from httpx import AsyncClient
+
+from llmring_adapters.database import connect_postgres
+from llmring_adapters.group_commit import GroupCommit
+from llmring_adapters.redis import BoundedRedis
+from llmring_adapters.registry.board import MemoryCheckBoard, RedisCheckBoard
+from llmring_adapters.transparency.witness_web import WebWitness
+from llmring_adapters.usage.intake import GroupIntake, in_one_transaction
+from llmring_adapters.usage.postgres import PostgresWriter
+from llmring_app.measures import Measures
+from llmring_app.settings import Settings
+from llmring_app.witness_keys import witness_in
+from llmring_core.transactions import Begin
+from llmring_core.usage import UsageWork
+
+SHARE_OF_INTERVAL = 0.8
+
+
+def grouped_intake(settings: Settings, begin: Begin[UsageWork], measures: Measures) -> GroupIntake:
+    """Return the way into the ledger that suits the database."""
+    if settings.is_sqlite:
+        return GroupCommit(in_one_transaction(begin), measures=measures.intake)
+    connect = partial(connect_postgres, settings.database_url, settings.database_schema)
+    writer = PostgresWriter(connect, measures.outages)
+    return GroupCommit(writer, close=writer.close, measures=measures.intake)
+
+
+def validity_of_a_check(settings: Settings) -> float:
+    """Return for how many seconds one server's check of the registry counts for the others.
+
+    Less than an interval, so that whoever asked asks again the next time.
+    """
+    return min(settings.cache_ttl, SHARE_OF_INTERVAL * settings.registry_refresh_s)
+
+
+def redis_of(settings: Settings) -> BoundedRedis | None:
+    """Return the Redis that servers share, if there is one."""
+    return None if settings.redis_url is None else BoundedRedis(settings.redis_url)
+
+
+def board_of(
+    settings: Settings, redis: BoundedRedis | None, valid_s: float
+) -> MemoryCheckBoard | RedisCheckBoard:
+    """Return where servers tell each other of their checks."""
+    if redis is None:
+        return MemoryCheckBoard()
+    return RedisCheckBoard(redis, settings.registry_base_url, valid_s)
+
+
+def witnesses_of(settings: Settings, client: AsyncClient) -> list[WebWitness]:
+    """Return who cosigns the log."""
+    pairs = map(witness_in, settings.witnesses)
+    return [WebWitness(client, url, key) for url, key in pairs]
