@@ -40,6 +40,7 @@ from llmring_core.receipts import (
     AuditReceipts,
     CertifyLogs,
     CloseKey,
+    ExportReceipts,
     FetchReceipt,
     FetchStatement,
     IssueReceipt,
@@ -189,6 +190,7 @@ class Container(containers.DeclarativeContainer):
     verify_receipt = providers.Factory(VerifyReceipt, begin=read)
     fetch_receipt = providers.Factory(FetchReceipt, begin=read)
     list_receipts = providers.Factory(ListReceipts, begin=read)
+    export_receipts = providers.Factory(ExportReceipts, begin=read)
     issue_statement = providers.Factory(
         IssueStatement,
         begin=begin,

@@ -225,7 +225,7 @@ class TestCertified:
             "its content is not what was signed",
         )
         reports = [
-            checked(Evidence(receipt=one.document.encode(), keys=[KEY]))
+            checked(Evidence(document=one.document.encode(), keys=[KEY]))
             for one in (stored, changed)
         ]
         assert [report.valid for report in reports] == [True, False]

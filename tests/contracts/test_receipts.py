@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from llmring_adapters.receipts.local_key import LocalReceiptKey
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_core.canonical import document_in
+from llmring_core.ids import ProjectId
 from llmring_core.receipts import (
     AdoptKey,
     AuditReceipts,
@@ -19,6 +20,7 @@ from llmring_core.receipts import (
     CannotSign,
     CloseKey,
     DuplicateReceipt,
+    ExportReceipts,
     FetchReceipt,
     KeyId,
     KeyNotFound,
@@ -120,6 +122,17 @@ class TestIssued:
         assert total == 5
         assert {one.id for one in page} < {one.id for one in issued}
         assert len(page) == 2
+
+    async def test_all_of_them_are_exported_page_by_page(
+        self, begin: Begin[AllWork], issue: Issue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("llmring_core.receipts.use_cases.READ_TOGETHER", 2)
+        issued = [await issue(P1) for _ in range(4)]
+        await issue(P2)
+        pages = [page async for page in ExportReceipts(begin)(P1)]
+        assert [one for page in pages for one in page] == issued
+        assert [len(page) for page in pages] == [2, 2, 0]
+        assert [page async for page in ExportReceipts(begin)(ProjectId("nobody"))] == [[]]
 
     async def test_a_receipt_can_be_proved_once_the_log_has_it(
         self, begin: Begin[AllWork], issue: Issue

@@ -100,6 +100,12 @@ def test_everything_checks_out(files: Files) -> None:
     ]
 
 
+def test_a_cost_is_recomputed_from_our_own_prices(files: Files) -> None:
+    code, report = verify(files, "receipt.json", "--keys", "keys.json", "--recompute")
+    assert (code, report["valid"]) == (0, True), report
+    assert report["steps"][-1]["name"] == "cost"
+
+
 @pytest.mark.parametrize("keys", ["jwks.json", "key.pem", "key.jwk"])
 def test_keys_are_read_in_every_form(files: Files, keys: str) -> None:
     code, report = verify(files, "receipt.json", "--keys", keys)

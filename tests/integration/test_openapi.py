@@ -56,6 +56,7 @@ ROUTES = {
     "post /api/v1/receipts/preview",
     "get /api/v1/receipts/uncertified",
     "post /api/v1/receipts/verify",
+    "get /api/v1/receipts/export",
     "get /api/v1/receipts/statements",
     "post /api/v1/receipts/statements",
     "get /api/v1/receipts/statements/{id}",

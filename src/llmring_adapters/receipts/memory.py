@@ -47,16 +47,22 @@ class MemoryReceiptBook(ReceiptBook):
     async def newest(
         self, project: ProjectId, limit: int, offset: int = 0
     ) -> tuple[list[StoredReceipt], int]:
-        found = self._own(project)
+        found = self._of(project)
         found.sort(key=lambda one: (one.stored_at, one.id), reverse=True)
         return found[offset : offset + limit], len(found)
 
     async def numbered(self, project: ProjectId, first: int, last: int) -> list[StoredReceipt]:
-        found = [one for one in self._own(project) if first <= (one.seq or 0) <= last]
+        found = [one for one in self._of(project) if first <= (one.seq or 0) <= last]
         return sorted(found, key=lambda one: one.seq or 0)
 
     async def last_before(self, project: ProjectId, end: datetime) -> int:
-        return max([one.seq or 0 for one in self._own(project) if one.stored_at < end], default=0)
+        return max([one.seq or 0 for one in self._of(project) if one.stored_at < end], default=0)
+
+    async def own(
+        self, project: ProjectId, after: ReceiptId | None, limit: int
+    ) -> list[StoredReceipt]:
+        found = [one for one in self._of(project) if after is None or one.id > after]
+        return sorted(found, key=lambda one: one.id)[:limit]
 
     async def every(
         self, after: tuple[ProjectId, ReceiptId] | None, limit: int
@@ -64,7 +70,7 @@ class MemoryReceiptBook(ReceiptBook):
         names = sorted(name for name in self._receipts if after is None or name > after)[:limit]
         return [(name[0], self._receipts[name]) for name in names]
 
-    def _own(self, project: ProjectId) -> list[StoredReceipt]:
+    def _of(self, project: ProjectId) -> list[StoredReceipt]:
         return [one for (owner, _), one in self._receipts.items() if owner == project]
 
 
@@ -80,10 +86,10 @@ class MemoryStatementBook(StatementBook):
         self._statements[project, statement.period] = statement
 
     async def find(self, project: ProjectId, id: StatementId) -> StoredStatement | None:
-        return next((one for one in self._own(project) if one.id == id), None)
+        return next((one for one in self._of(project) if one.id == id), None)
 
     async def last(self, project: ProjectId, span: Span) -> StoredStatement | None:
-        found = [one for one in self._own(project) if one.span == span]
+        found = [one for one in self._of(project) if one.span == span]
         return max(found, key=lambda one: one.period, default=None)
 
     async def of_period(self, project: ProjectId, period: str) -> StoredStatement | None:
@@ -92,11 +98,11 @@ class MemoryStatementBook(StatementBook):
     async def newest(
         self, project: ProjectId, limit: int, offset: int = 0
     ) -> tuple[list[StoredStatement], int]:
-        found = self._own(project)
+        found = self._of(project)
         found.sort(key=lambda one: (one.stored_at, one.id), reverse=True)
         return found[offset : offset + limit], len(found)
 
-    def _own(self, project: ProjectId) -> list[StoredStatement]:
+    def _of(self, project: ProjectId) -> list[StoredStatement]:
         return [one for (owner, _), one in self._statements.items() if owner == project]
 
 

@@ -133,6 +133,16 @@ class SqlReceiptBook(ReceiptBook):
         )
         return (await self._connection.execute(query)).scalar_one_or_none() or 0
 
+    async def own(
+        self, project: ProjectId, after: ReceiptId | None, limit: int
+    ) -> list[StoredReceipt]:
+        c = stored_receipts.c
+        query = select(*(c[name] for name in STORED)).where(c.project == project).order_by(c.id)
+        if after is not None:
+            query = query.where(c.id > after)
+        rows = await self._connection.execute(query.limit(limit))
+        return [StoredReceipt(**row._asdict()) for row in rows]
+
     async def every(
         self, after: tuple[ProjectId, ReceiptId] | None, limit: int
     ) -> list[tuple[ProjectId, StoredReceipt]]:

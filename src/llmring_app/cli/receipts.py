@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct, ValidationError, json
 
+from llmring_adapters.registry.bundled import bundled_snapshot
 from llmring_app.cli.parsing import Commands, add_command, add_group, add_json, container_of
 from llmring_app.cli.printing import print_table
 from llmring_app.database import as_it_is, opened
@@ -43,8 +44,12 @@ class _Consistency(Struct, frozen=True, kw_only=True):
 
 def add(commands: Commands) -> None:
     group = add_group(commands, "receipts", "check receipts, and list the keys that sign them")
-    verify = add_command(group, "verify", "check a receipt offline; exit 1 when it fails", check)
-    verify.add_argument("file", metavar="FILE", type=Path, help="the receipt, as it was served")
+    verify = add_command(
+        group, "verify", "check a receipt or statement offline; exit 1 when it fails", check
+    )
+    verify.add_argument(
+        "file", metavar="FILE", type=Path, help="the receipt or statement, as it was served"
+    )
     verify.add_argument(
         "--keys", metavar="FILE", type=Path, required=True, help="public-keys.json, a JWK or PEM"
     )
@@ -60,6 +65,13 @@ def add(commands: Commands) -> None:
     verify.add_argument(
         "--registry", metavar="FILE", type=Path, help="registry.json: recompute the cost from it"
     )
+    verify.add_argument(
+        "--recompute", action="store_true", help="recompute it, without a file from our own prices"
+    )
+    verify.add_argument(
+        "--receipts", metavar="FILE", type=Path, help="all that a statement names, one a line"
+    )
+    verify.add_argument("--previous", metavar="FILE", type=Path, help="the statement before it")
     audit = add_command(group, "audit", "check every stored receipt; exit 1 on a finding", audited)
     add_json(audit)
     keys = add_group(group, "keys", "the keys that sign receipts")
@@ -77,14 +89,16 @@ def check(args: Namespace) -> int:
     """Print one JSON line: the verdict, and every step with its reason."""
     report = checked(
         Evidence(
-            receipt=_content(args.file),
+            document=_content(args.file),
             keys=_keys_in(args.keys),
             proof=_text(args.proof),
             log_key=None if args.log_key is None else note_key(args.log_key),
             witnesses=_witnesses(args.witness),
             older_checkpoint=_text(args.checkpoint),
             consistency=_hashes(args.consistency),
-            snapshot=None if args.registry is None else _content(args.registry),
+            snapshot=_price_list(args),
+            receipts=_lines(args.receipts),
+            previous=None if args.previous is None else _content(args.previous),
         )
     )
     print(json.encode(report).decode())
@@ -174,6 +188,28 @@ def _content(file: Path) -> bytes:
     if len(content) > MAX_FILE:
         raise CannotStart(f"{file} is larger than any such file")
     return content
+
+
+def _price_list(args: Namespace) -> bytes | None:
+    """Return the registry version to recompute the cost from, as a server would serve it."""
+    if args.registry is not None:
+        return _content(args.registry)
+    if not args.recompute:
+        return None
+    ours = bundled_snapshot()
+    dated = json.encode({"version": ours.version, "generated_at": ours.published_at})
+    return dated[:-1] + b"," + ours.document[1:].encode()
+
+
+def _lines(file: Path | None) -> list[bytes] | None:
+    """Return the lines of a file of any size that are not blank. Raises CannotStart."""
+    if file is None:
+        return None
+    try:
+        with file.open("rb") as opened:
+            return [line for line in opened if line.strip()]
+    except OSError as error:
+        raise CannotStart(f"cannot read {file}: {error.strerror}") from error
 
 
 def _text(file: Path | None) -> str | None:

@@ -77,6 +77,7 @@ from llmring_core.receipts.statements import (
 )
 from llmring_core.receipts.summary import LogSummary, Part, alias_of
 from llmring_core.receipts.use_cases import (
+    ExportReceipts,
     FetchReceipt,
     ListReceipts,
     ProveReceipt,
@@ -104,6 +105,7 @@ __all__ = [
     "DuplicateReceipt",
     "DuplicateStatement",
     "Evidence",
+    "ExportReceipts",
     "FetchReceipt",
     "FetchStatement",
     "Finding",

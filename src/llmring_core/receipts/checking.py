@@ -7,11 +7,15 @@ from msgspec import Struct
 from llmring_core.canonical import NotCanonical, document_in
 from llmring_core.errors import LLMRingError
 from llmring_core.money import plain
+from llmring_core.receipts.historic import shape_of
 from llmring_core.receipts.model import PublicKey
+from llmring_core.receipts.statement_checks import check_complete, check_follows, check_totals
+from llmring_core.receipts.statements import MAX_BYTES, statement_in
 from llmring_core.receipts.verification import bytes_signed, receipt_in, verified
 from llmring_core.registry import Catalogue, snapshot_in
 from llmring_core.transparency import (
     RECEIPT,
+    STATEMENT,
     NoteKey,
     check_consistency,
     check_inclusion,
@@ -23,9 +27,9 @@ from llmring_core.usage import Tokens, cost_usd, rate_lines
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
-    """A receipt, and what whoever checks it holds besides."""
+    """A receipt or a statement, and what whoever checks it holds besides."""
 
-    receipt: bytes  # as it was served
+    document: bytes  # as it was served
     keys: Sequence[PublicKey]
     proof: str | None = None  # its proof file
     log_key: NoteKey | None = None  # who must have signed checkpoints
@@ -33,6 +37,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     older_checkpoint: str | None = None  # kept from an earlier day
     consistency: Sequence[bytes] | None = None  # from there to the proof's checkpoint
     snapshot: bytes | None = None  # the registry version it was priced from, as served
+    receipts: Sequence[bytes] | None = None  # that a statement adds up, as served, by number
+    previous: bytes | None = None  # the statement before it, as served
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -64,7 +70,11 @@ def checked(evidence: Evidence) -> Report:
         steps.append(_step("consistency", _consistency, evidence))
     if evidence.snapshot is not None:
         steps.append(_step("cost", _cost, evidence))
-    id = _id(evidence.receipt)
+    if evidence.receipts is not None:
+        steps.append(_step("completeness", _completeness, evidence))
+    if evidence.previous is not None:
+        steps.append(_step("sequence", _sequence, evidence))
+    id = _id(evidence.document)
     return Report(valid=all(step.passed for step in steps), receipt_id=id, steps=steps)
 
 
@@ -76,12 +86,12 @@ def _step(name: str, check: Callable[[Evidence], str], evidence: Evidence) -> St
 
 
 def _form(evidence: Evidence) -> str:
-    shape, _ = bytes_signed(document_in(evidence.receipt))
-    return f"a receipt of shape {shape}"
+    shape, _ = bytes_signed(document_in(evidence.document, MAX_BYTES))
+    return "a statement" if shape == "statement" else f"a receipt of shape {shape}"
 
 
 def _signature(evidence: Evidence) -> str:
-    verdict = verified(document_in(evidence.receipt), evidence.keys)
+    verdict = verified(document_in(evidence.document, MAX_BYTES), evidence.keys)
     if not verdict.valid:
         raise _Failed(verdict.reason or "")
     if verdict.full is False:
@@ -90,8 +100,9 @@ def _signature(evidence: Evidence) -> str:
 
 
 def _inclusion(evidence: Evidence) -> str:
-    proof = proof_in(evidence.proof or "")
-    check_inclusion(proof, commitment_to(RECEIPT, proof.salt, evidence.receipt.strip()))
+    proof, content = proof_in(evidence.proof or ""), evidence.document.strip()
+    kind = STATEMENT if shape_of(document_in(content, MAX_BYTES)) == "statement" else RECEIPT
+    check_inclusion(proof, commitment_to(kind, proof.salt, content))
     return f"entry {proof.index} of the log"
 
 
@@ -118,7 +129,7 @@ def _consistency(evidence: Evidence) -> str:
 
 def _cost(evidence: Evidence) -> str:
     """Derive the cost again, from the price list and the tokens, to the last digit."""
-    receipt = receipt_in(document_in(evidence.receipt))
+    receipt = receipt_in(document_in(evidence.document))
     snapshot = snapshot_in(evidence.snapshot or b"")
     if receipt.registry is None:
         raise _Failed("it states no registry version")
@@ -140,9 +151,23 @@ def _cost(evidence: Evidence) -> str:
     return f"{plain(amount)} USD, as the price list says"
 
 
-def _id(receipt: bytes) -> str | None:
+def _completeness(evidence: Evidence) -> str:
+    """Add the receipts up again: they are all of the period, and no others."""
+    statement = statement_in(document_in(evidence.document, MAX_BYTES))
+    sums = check_complete(statement, evidence.receipts or (), evidence.keys)
+    check_totals(statement, sums)
+    return f"{sums.count} receipts come to {sums.amount} USD"
+
+
+def _sequence(evidence: Evidence) -> str:
+    statement = statement_in(document_in(evidence.document, MAX_BYTES))
+    check_follows(statement, evidence.previous or b"", evidence.keys)
+    return f"it goes on after receipt {statement.first_seq - 1}, where the one before it ended"
+
+
+def _id(content: bytes) -> str | None:
     try:
-        document = document_in(receipt)
+        document = document_in(content, MAX_BYTES)
     except NotCanonical:
         return None
     id = document.get("receipt_id", document.get("id"))

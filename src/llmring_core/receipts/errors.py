@@ -113,3 +113,9 @@ class DuplicateStatement(Conflict):
     """The project has a statement of this period."""
 
     code: ClassVar[str] = "receipts.duplicate-statement"
+
+
+class BadStatement(Invalid):
+    """A statement is not the sum of the receipts it is said to be."""
+
+    code: ClassVar[str] = "receipts.bad-statement"

@@ -1,9 +1,9 @@
 """The receipt: what one call consumed and cost, so that anybody can check it later."""
 
 from datetime import datetime
-from typing import Literal, NewType, TypeAlias
+from typing import Annotated, Literal, NewType, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from llmring_core.ids import ProjectId
 from llmring_core.receipts.historic import Shape, document_of
@@ -15,22 +15,26 @@ KeyId = NewType("KeyId", str)
 KeyStatus: TypeAlias = Literal["active", "retired", "revoked"]
 
 
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Amount: TypeAlias = Annotated[str, Meta(pattern=r"\A(0|[1-9][0-9]*)(\.[0-9]*[1-9])?\Z")]
+
+
 class Usage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Tokens as disjoint counts, and who counted them."""
 
-    input_uncached: int
-    input_cache_read: int
-    input_cache_write_5m: int
-    input_cache_write_1h: int
-    output: int  # without reasoning
-    output_reasoning: int
+    input_uncached: Count
+    input_cache_read: Count
+    input_cache_write_5m: Count
+    input_cache_write_1h: Count
+    output: Count  # without reasoning
+    output_reasoning: Count
     source: UsageSource
 
 
 class Cost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the call cost: the sum of ``lines``, unless the caller said another amount."""
 
-    amount: str | None  # decimal US dollars; None: no price known
+    amount: Amount | None  # decimal US dollars; None: no price known
     currency: Literal["USD"]
     status: CostStatus
     rounding: Literal["half-even-12"]  # of the sum of the lines, once

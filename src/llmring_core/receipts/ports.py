@@ -50,6 +50,11 @@ class ReceiptBook(Protocol):
     async def last_before(self, project: ProjectId, end: datetime) -> int:
         """Return the number of the last receipt issued before ``end``, 0 when there is none."""
 
+    async def own(
+        self, project: ProjectId, after: ReceiptId | None, limit: int
+    ) -> list[StoredReceipt]:
+        """Return the project's receipts, in order of id, from after that one on."""
+
     async def every(
         self, after: tuple[ProjectId, ReceiptId] | None, limit: int
     ) -> list[tuple[ProjectId, StoredReceipt]]:

@@ -16,7 +16,7 @@ from llmring_core.errors import InvalidField
 from llmring_core.ids import ProjectId
 from llmring_core.money import EXACT, plain
 from llmring_core.receipts.errors import BadReceipt, TooManyModels
-from llmring_core.receipts.model import KeyId, Receipt
+from llmring_core.receipts.model import Amount, Count, KeyId, Receipt
 from llmring_core.transparency import STATEMENT, Leaf, TreeHead, commitment_to, leaf_hash
 
 StatementId = NewType("StatementId", str)  # "stmt_" and a UUIDv7
@@ -41,11 +41,11 @@ class ModelTotal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     provider: str
     model: str
-    count: int  # receipts
-    unpriced: int  # of these, those that state no amount
+    count: Count  # receipts
+    unpriced: Count  # of these, those that state no amount
     input_tokens: str  # cached ones and those written to a cache included
     output_tokens: str  # reasoning included
-    amount: str  # decimal US dollars
+    amount: Amount
 
 
 class Previous(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,9 +69,9 @@ class Statement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key_id: KeyId
     first_seq: int  # one more than the last of the statement before, 1 in the first statement
     last_seq: int  # one less than first_seq when there was no receipt
-    count: int
-    unpriced: int
-    amount: str  # decimal US dollars
+    count: Count
+    unpriced: Count
+    amount: Amount
     currency: Literal["USD"]
     by_model: tuple[ModelTotal, ...]  # in order of provider and model
     root: str  # RFC 6962 over the receipts as served, by seq; 64 hex digits

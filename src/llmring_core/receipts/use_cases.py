@@ -1,6 +1,8 @@
 """What the receipts context does. Writes first, reads after."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Final
 
 from llmring_core.canonical import canonical, document_in
 from llmring_core.clock import Clock
@@ -14,6 +16,8 @@ from llmring_core.receipts.verification import Verdict, bytes_signed, verified
 from llmring_core.text import check_text
 from llmring_core.transactions import Begin
 from llmring_core.transparency import InclusionProof, ProveInclusion
+
+READ_TOGETHER: Final = 500  # receipts
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,24 @@ class ListReceipts:
         """Return a page, and how many there are in all."""
         async with self.begin() as work:
             return await work.receipts.newest(project, limit, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReceipts:
+    """Read all of the project's receipts, in order of id."""
+
+    begin: Begin[ReceiptsWork]
+
+    async def __call__(self, project: ProjectId) -> AsyncGenerator[list[StoredReceipt], None]:
+        """Yield pages of a transaction each, at least one."""
+        after: ReceiptId | None = None
+        while True:
+            async with self.begin() as work:
+                page = await work.receipts.own(project, after, READ_TOGETHER)
+            yield page
+            if len(page) < READ_TOGETHER:
+                return
+            after = page[-1].id
 
 
 @dataclass(frozen=True, slots=True)

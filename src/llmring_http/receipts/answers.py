@@ -1,9 +1,11 @@
 """Answers about receipts that are more than their JSON."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
 
 from litestar import Request, Response
 from litestar.datastructures.state import State
+from litestar.response import Stream
 
 from llmring_core.accounts import Caller
 from llmring_core.receipts import (
@@ -20,6 +22,9 @@ from llmring_http.requests import headers_of, identity_of
 
 AnyRequest = Request[None, None, State]
 
+Pages = AsyncIterator[list[StoredReceipt]]
+
+LINES = "application/x-ndjson"
 PROOF_TYPE = "text/plain"  # the framework adds the charset
 
 
@@ -54,3 +59,20 @@ def served(stored: StoredReceipt | StoredStatement, verdict: Verdict) -> Respons
 def proof_file(proof: InclusionProof) -> Response[bytes]:
     headers = {"Content-Disposition": 'attachment; filename="receipt.tlog-proof"'}
     return Response(proof.text.encode(), media_type=PROOF_TYPE, headers=headers)
+
+
+async def lines(pages: Pages, format: str = "jsonl") -> Response[Any]:
+    """Answer with receipts as they are served. The first page is read before the status is sent."""
+    first = await anext(pages)
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield _lines(first)
+        async for page in pages:
+            yield _lines(page)
+
+    disposition = {"Content-Disposition": f'attachment; filename="receipts.{format}"'}
+    return Stream(parts(), media_type=LINES, headers=disposition)
+
+
+def _lines(page: Sequence[StoredReceipt]) -> bytes:
+    return b"".join(stored.document.encode() + b"\n" for stored in page)

@@ -3,9 +3,10 @@
 from typing import Any
 
 from llmring_http.decoding import schema_of
+from llmring_http.receipts.answers import LINES
 from llmring_http.receipts.certification_wire import GenerateBody, SelectorBody
 from llmring_http.receipts.signing_wire import FlatBody
-from llmring_http.receipts.statements import JSON, LINES, PeriodBody
+from llmring_http.receipts.statements import JSON, PeriodBody
 from llmring_http.receipts.wire import CallBody, SignedBody
 
 OBJECT = {"schema": {"type": "object"}}
@@ -15,6 +16,7 @@ PLAIN = "text/plain"
 RAW = {
     "/api/v1/receipts/{id}": {JSON: OBJECT},
     "/api/v1/receipts/{id}/proof": {PLAIN: TEXT},
+    "/api/v1/receipts/export": {LINES: TEXT},
     "/api/v1/receipts/statements/{id}": {JSON: OBJECT},
     "/api/v1/receipts/statements/{id}/receipts": {LINES: TEXT},
     "/api/v1/receipts/statements/{id}/proof": {PLAIN: TEXT},

@@ -1,6 +1,6 @@
 """The receipt endpoints: what belongs to a project, and what anybody may ask."""
 
-from typing import Final
+from typing import Any, Final
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
@@ -15,6 +15,7 @@ from llmring_core.receipts import (
     BadSignature,
     CannotSign,
     DuplicateReceipt,
+    ExportReceipts,
     FetchReceipt,
     IssueReceipt,
     ListReceipts,
@@ -28,8 +29,8 @@ from llmring_core.transparency import NotInLog
 from llmring_http.callers import SECURITY, MissingCredentials
 from llmring_http.decoding import query_parameters
 from llmring_http.problems import BadRequest, Unprocessable, documented
-from llmring_http.receipts.answers import AnyRequest, keeper, proof_file, served
-from llmring_http.receipts.wire import Kept, ListQuery, ReceiptPage, VerdictBody
+from llmring_http.receipts.answers import AnyRequest, keeper, lines, proof_file, served
+from llmring_http.receipts.wire import ExportQuery, Kept, ListQuery, ReceiptPage, VerdictBody
 
 TENANT: Final = (BadRequest, InvalidApiKey, MissingCredentials, StoreUnavailable)
 
@@ -82,6 +83,21 @@ class ReceiptController(Controller):
         """List receipts, the last stored first."""
         found, total = await list_receipts(caller.project, params.limit, params.offset)
         return ReceiptPage.of(found, total, params)
+
+    @get(
+        "/export",
+        security=SECURITY,
+        responses=documented(*TENANT, Unprocessable),
+        **query_parameters(ExportQuery),
+    )
+    async def export(
+        self,
+        params: NamedDependency[ExportQuery],
+        caller: NamedDependency[Caller],
+        export_receipts: NamedDependency[ExportReceipts],
+    ) -> Response[Any]:
+        """Return every receipt of the project, one a line."""
+        return await lines(export_receipts(caller.project), params.format)
 
     @post("/verify", status_code=200, responses=documented(NotCanonical, StoreUnavailable))
     async def verify(

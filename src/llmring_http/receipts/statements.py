@@ -1,12 +1,11 @@
 """Statements over HTTP: what all of a project's receipts of a day or month come to."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Self
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from litestar.response import Stream
 from msgspec import Raw, Struct
 
 from llmring_core.accounts import Caller, InvalidApiKey
@@ -21,7 +20,6 @@ from llmring_core.receipts import (
     ReadStated,
     StatementId,
     StatementNotFound,
-    StoredReceipt,
     StoredStatement,
     TooManyModels,
 )
@@ -29,14 +27,11 @@ from llmring_core.transparency import NotInLog
 from llmring_http.callers import SECURITY, MissingCredentials
 from llmring_http.decoding import decode_body, query_parameters
 from llmring_http.problems import BadRequest, Unprocessable, documented
-from llmring_http.receipts.answers import AnyRequest, proof_file, served
+from llmring_http.receipts.answers import AnyRequest, lines, proof_file, served
 from llmring_http.receipts.wire import AnyReceipt, ListQuery
 
 TENANT: Final = (BadRequest, InvalidApiKey, MissingCredentials, StoreUnavailable)
 JSON: Final = "application/json"
-LINES: Final = "application/x-ndjson"
-
-Pages = AsyncIterator[list[StoredReceipt]]
 
 
 class PeriodBody(Struct, frozen=True, kw_only=True):
@@ -143,20 +138,3 @@ def stater(
         return Response(content, media_type=JSON, status_code=201 if new else 200)
 
     return state
-
-
-async def lines(pages: Pages) -> Response[Any]:
-    """Answer with receipts as they are served. The first page is read before the status is sent."""
-    first = await anext(pages)
-
-    async def parts() -> AsyncIterator[bytes]:
-        yield _lines(first)
-        async for page in pages:
-            yield _lines(page)
-
-    disposition = {"Content-Disposition": 'attachment; filename="receipts.jsonl"'}
-    return Stream(parts(), media_type=LINES, headers=disposition)
-
-
-def _lines(page: Sequence[StoredReceipt]) -> bytes:
-    return b"".join(stored.document.encode() + b"\n" for stored in page)

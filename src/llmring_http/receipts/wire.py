@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from msgspec import Meta, Raw, Struct
 
@@ -47,6 +47,10 @@ class CallBody(LogBody, frozen=True, kw_only=True):
 class ListQuery(Struct, frozen=True, kw_only=True):
     limit: Limit = 100
     offset: Offset = 0
+
+
+class ExportQuery(Struct, frozen=True, kw_only=True):
+    format: Literal["jsonl"] = "jsonl"
 
 
 class Kept(Struct, frozen=True, kw_only=True):

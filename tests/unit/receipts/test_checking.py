@@ -76,7 +76,7 @@ async def _everything() -> Evidence:
     await go_on()
     proof = await ProveReceipt(begin, ProveInclusion(begin))(P1, stored.id)
     return Evidence(
-        receipt=stored.document.encode(),
+        document=stored.document.encode(),
         keys=[KEY],
         proof=proof.text,
         log_key=LOG_SIGNER.key,
@@ -92,8 +92,8 @@ def failed(report: Report) -> list[str]:
 
 
 def changed(evidence: Evidence, **members: Any) -> Evidence:
-    receipt = json.decode(evidence.receipt) | members
-    return replace(evidence, receipt=json.encode(receipt))
+    receipt = json.decode(evidence.document) | members
+    return replace(evidence, document=json.encode(receipt))
 
 
 def test_every_step_passes(evidence: Evidence) -> None:
@@ -104,7 +104,7 @@ def test_every_step_passes(evidence: Evidence) -> None:
 
 
 def test_a_step_without_evidence_is_left_out(evidence: Evidence) -> None:
-    report = checked(Evidence(receipt=evidence.receipt, keys=[KEY]))
+    report = checked(Evidence(document=evidence.document, keys=[KEY]))
     assert [step.name for step in report.steps] == ["form", "signature"]
     assert report.valid
 
@@ -116,12 +116,12 @@ def test_a_change_breaks_signature_and_inclusion(evidence: Evidence) -> None:
 def test_a_cost_that_is_not_the_price_lists_is_found_though_it_is_signed(
     evidence: Evidence,
 ) -> None:
-    receipt = json.decode(evidence.receipt)
+    receipt = json.decode(evidence.document)
     del receipt["signature"]
     receipt["cost"]["amount"] = str(Decimal(receipt["cost"]["amount"]) * 2)
     body = json.encode(receipt, order="sorted")
     lie = json.encode(receipt | {"signature": SIGNER.sign(body)})
-    report = checked(Evidence(receipt=lie, keys=[KEY], snapshot=SERVED))
+    report = checked(Evidence(document=lie, keys=[KEY], snapshot=SERVED))
     assert failed(report) == ["cost"]
 
 
@@ -132,7 +132,7 @@ def test_another_price_list_is_not_taken(evidence: Evidence) -> None:
 
 @pytest.mark.parametrize("amount", [None, "", "1.0e1", "!.1", "NaN", "-0.0002667", "0.00026670"])
 def test_an_amount_has_one_spelling(evidence: Evidence, amount: str | None) -> None:
-    cost = json.decode(evidence.receipt)["cost"]
+    cost = json.decode(evidence.document)["cost"]
     assert failed(checked(changed(evidence, cost=cost | {"amount": amount})))[-1] == "cost"
 
 
@@ -164,7 +164,7 @@ def test_a_key_that_was_revoked_before_does_not_count(evidence: Evidence) -> Non
 
 @pytest.mark.parametrize("receipt", [b"", b"[]", b"{}", b'{"type":"llmring.receipt"}', b"\xff"])
 def test_what_is_no_receipt_fails_in_words(evidence: Evidence, receipt: bytes) -> None:
-    report = checked(replace(evidence, receipt=receipt))
+    report = checked(replace(evidence, document=receipt))
     assert failed(report)[:2] == ["form", "signature"]
     assert all(step.detail for step in report.steps)
 
@@ -173,7 +173,7 @@ def test_what_is_no_receipt_fails_in_words(evidence: Evidence, receipt: bytes) -
 @given(st.data())
 def test_no_byte_of_receipt_proof_or_checkpoint_can_be_changed(data: st.DataObject) -> None:
     evidence = everything()
-    member = data.draw(st.sampled_from(["receipt", "proof", "older_checkpoint"]))
+    member = data.draw(st.sampled_from(["document", "proof", "older_checkpoint"]))
     value = getattr(evidence, member)
     raw = value if isinstance(value, bytes) else value.encode()
     at = data.draw(st.integers(0, len(raw) - 1).filter(lambda at: raw[at] < 128))
@@ -184,7 +184,7 @@ def test_no_byte_of_receipt_proof_or_checkpoint_can_be_changed(data: st.DataObje
     assert not report.valid
 
 
-@pytest.mark.parametrize("member", ["receipt", "proof", "older_checkpoint"])
+@pytest.mark.parametrize("member", ["document", "proof", "older_checkpoint"])
 def test_every_byte_counts(member: str) -> None:
     evidence = replace(everything(), snapshot=None)  # reading one takes longer than all the rest
     value = getattr(evidence, member)

@@ -40,7 +40,7 @@ def test_it_has_every_file_it_names_and_no_other() -> None:
 
 @pytest.mark.parametrize("case", MANIFEST, ids=named)
 def test_each_document_gets_its_verdict(case: dict[str, Any]) -> None:
-    report = checked(Evidence(receipt=(KIT / case["file"]).read_bytes(), keys=KEYS))
+    report = checked(Evidence(document=(KIT / case["file"]).read_bytes(), keys=KEYS))
     assert report.valid is case["valid"], report
 
 
