@@ -5,6 +5,7 @@ from statistics import median
 
 from msgspec.structs import replace
 
+from bench import receipts
 from bench.books import by_api, in_postgres, in_sqlite
 from bench.fill import DAYS, PROJECTS, fill
 from bench.floors import GROUP, CommitFloor, HttpFloor
@@ -169,6 +170,10 @@ FIGURES: dict[str, Callable[[Run], list[Row]]] = {
     "stats": stats,
     "memory": memory,
     "start": start,
+    "issue": receipts.issue,
+    "verify": receipts.verify,
+    "sequencer": receipts.sequencer,
+    "proofs": receipts.proofs,
 }
 
 

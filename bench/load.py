@@ -13,6 +13,7 @@ from msgspec import Struct
 HOST = "127.0.0.1"
 GRACE_S = 60.0  # for the answers still under way when the time is up
 MOST_LOST = 100  # connections; a server that cuts more than these is not being measured
+ACCEPTED = (200, 201)
 
 
 class Workload(Protocol):
@@ -22,7 +23,7 @@ class Workload(Protocol):
         """Return the next request and a number that is handed back with its answer."""
 
     def accepted(self, number: int, answer: bytes) -> None:
-        """Take note of an answer 200, head and body."""
+        """Take note of an answer 200 or 201, head and body."""
 
 
 class Load(Struct, frozen=True, kw_only=True):
@@ -40,7 +41,7 @@ class Load(Struct, frozen=True, kw_only=True):
 
     @property
     def accepted(self) -> int:
-        return self.statuses.get(200, 0)
+        return sum(self.statuses.get(status, 0) for status in ACCEPTED)
 
     @property
     def per_second(self) -> float:
@@ -58,7 +59,8 @@ class Load(Struct, frozen=True, kw_only=True):
     @property
     def refusals(self) -> str:
         """What else was answered, such as ``503: 12``; empty when nothing."""
-        others = [f"{status}: {n}" for status, n in sorted(self.statuses.items()) if status != 200]
+        found = sorted(self.statuses.items())
+        others = [f"{status}: {n}" for status, n in found if status not in ACCEPTED]
         return ", ".join(others + [f"cut: {self.lost}"] * bool(self.lost))
 
 
@@ -185,7 +187,7 @@ class _Connection(asyncio.Protocol):
         self._waiting = False
         status = data[9:12]
         run.statuses[status] = run.statuses.get(status, 0) + 1
-        if status == b"200":
+        if int(status) in ACCEPTED:
             try:
                 run.workload.accepted(self._number, data)
             except Exception as error:  # an event loop would only print it

@@ -160,6 +160,32 @@ class Batches:
         return self._acknowledged
 
 
+class Receipts:
+    """``POST /api/v1/receipts``, one call each, of several projects."""
+
+    def __init__(self) -> None:
+        chance = Random(13)  # noqa: S311  the same traffic in every run
+        self._requests = [
+            request("POST", "/api/v1/receipts/", key, json.encode(_call(chance)))
+            for key in _skewed_keys(chance)
+        ]
+        self._sent = 0
+
+    @staticmethod
+    def body() -> bytes:
+        return json.encode(_call(Random(13)))  # noqa: S311
+
+    def next(self) -> tuple[int, bytes]:
+        self._sent += 1
+        number = self._sent % TEMPLATES
+        return number, self._requests[number]
+
+    def accepted(self, number: int, answer: bytes) -> None:
+        """Raises AssertionError when it is not signed."""
+        if b'"signature":"ed25519:' not in answer:
+            raise AssertionError(f"request {number}: not signed: {answer!r}")
+
+
 class Repeated:
     """The same requests over and over, whose answers do not matter."""
 

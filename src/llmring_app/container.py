@@ -74,7 +74,6 @@ from llmring_core.transparency import (
     AskWitness,
     ContinueLog,
     ProveConsistency,
-    ProveInclusion,
     ReadCheckpoint,
     ReadEntries,
     ReadLogKey,
@@ -235,9 +234,8 @@ class Container(containers.DeclarativeContainer):
     read_entries = providers.Factory(ReadEntries, begin=read)
     prove_consistency = providers.Factory(ProveConsistency, begin=read)
     ask_witness = providers.Factory(AskWitness, begin=begin, read=read, prove=prove_consistency)
-    prove_inclusion = providers.Factory(ProveInclusion, begin=read)
-    prove_receipt = providers.Factory(ProveReceipt, begin=read, prove=prove_inclusion)
-    prove_statement = providers.Factory(ProveStatement, begin=read, prove=prove_inclusion)
+    prove_receipt = providers.Factory(ProveReceipt, begin=read)
+    prove_statement = providers.Factory(ProveStatement, begin=read)
 
     intake = providers.Singleton(grouped_intake, settings, begin, measures)
     log_usage = providers.Factory(

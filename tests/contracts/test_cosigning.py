@@ -13,14 +13,15 @@ from llmring_core.transparency import (
     BadNote,
     ContinueLog,
     CosignCheckpoint,
+    InclusionProof,
     NoteKey,
     OtherTree,
     ProveConsistency,
-    ProveInclusion,
     ReadCheckpoint,
     Witness,
     WitnessUnavailable,
     add_checkpoint_in,
+    proved,
     verified_checkpoint,
 )
 from tests.builders.transparency import SALT, SIGNER, leaf, leaves
@@ -50,6 +51,11 @@ def second() -> CosignCheckpoint:
     return CosignCheckpoint([SIGNER.key], MemoryWitnessBook(), SECOND_KEY, lambda: NOON)
 
 
+async def proof_of(begin: Begin[AllWork], leaf: str, salt: bytes) -> InclusionProof:
+    async with begin() as work:
+        return await proved(work.log, leaf, salt)
+
+
 class TestAskWitness:
     async def test_before_the_log_there_is_nothing_to_ask(self, begin: Begin[AllWork]) -> None:
         here = WitnessHere(witness())
@@ -62,7 +68,7 @@ class TestAskWitness:
         await grown(begin, 0, 5)
         assert await asked(begin)(WitnessHere(witness()), 0) == 5
         assert await cosigners(begin, WITNESS_KEY.key) == (5, [WITNESS_KEY.key])
-        proof = await ProveInclusion(begin)(leaf(3).id, SALT)
+        proof = await proof_of(begin, leaf(3).id, SALT)
         _, found = verified_checkpoint(proof.checkpoint, SIGNER.key, [WITNESS_KEY.key])
         assert found == [WITNESS_KEY.key]
 

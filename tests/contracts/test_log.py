@@ -11,10 +11,10 @@ from llmring_core.transparency import (
     EMPTY_ROOT,
     Checkpoint,
     ContinueLog,
+    InclusionProof,
     Leaf,
     NotInLog,
     ProveConsistency,
-    ProveInclusion,
     ReadCheckpoint,
     ReadEntries,
     ReadTile,
@@ -22,6 +22,7 @@ from llmring_core.transparency import (
     check_consistency,
     check_inclusion,
     leaf_hash,
+    proved,
     verified_checkpoint,
 )
 from tests.builders.transparency import SALT, SIGNER, leaf, leaves
@@ -46,6 +47,11 @@ async def checkpoint(begin: Begin[AllWork]) -> Checkpoint:
     found, _ = verified_checkpoint(published.note, SIGNER.key)
     assert found.size == published.size
     return found
+
+
+async def proof_of(begin: Begin[AllWork], leaf: str, salt: bytes) -> InclusionProof:
+    async with begin() as work:
+        return await proved(work.log, leaf, salt)
 
 
 class TestLog:
@@ -80,7 +86,7 @@ class TestLog:
     async def test_every_entry_can_be_proved(self, begin: Begin[AllWork]) -> None:
         await grown(begin, 255, 2, 20)
         for number in (0, 1, 254, 255, 256, 257, 276):
-            proof = await ProveInclusion(begin)(leaf(number).id, SALT)
+            proof = await proof_of(begin, leaf(number).id, SALT)
             verified_checkpoint(proof.checkpoint, SIGNER.key)
             check_inclusion(proof, leaf(number).commitment)
             assert proof.index == number
@@ -112,7 +118,7 @@ class TestLog:
         await grown(begin, 2)
         await added(begin, [leaf(2)])
         with pytest.raises(NotInLog):
-            await ProveInclusion(begin)(leaf(2).id, SALT)
+            await proof_of(begin, leaf(2).id, SALT)
 
     async def test_a_leaf_goes_with_its_transaction(self, begin: Begin[AllWork]) -> None:
         with pytest.raises(RuntimeError):
@@ -152,7 +158,7 @@ class TestLog:
         assert found.size == 40
         positions = set()
         for number in range(40):
-            proof = await ProveInclusion(begin)(leaf(number).id, SALT)
+            proof = await proof_of(begin, leaf(number).id, SALT)
             check_inclusion(proof, leaf(number).commitment)
             positions.add(proof.index)
         assert positions == set(range(40))

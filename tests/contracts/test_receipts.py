@@ -38,7 +38,6 @@ from llmring_core.transactions import Begin
 from llmring_core.transparency import (
     RECEIPT,
     ContinueLog,
-    ProveInclusion,
     check_inclusion,
     commitment_to,
     verified_checkpoint,
@@ -139,11 +138,11 @@ class TestIssued:
     ) -> None:
         stored = [await issue(P1) for _ in range(3)][1]
         await ContinueLog(begin, begin, LOG_SIGNER)()
-        proof = await ProveReceipt(begin, ProveInclusion(begin))(P1, stored.id)
+        proof = await ProveReceipt(begin)(P1, stored.id)
         verified_checkpoint(proof.checkpoint, LOG_SIGNER.key)
         check_inclusion(proof, commitment_to(RECEIPT, proof.salt, stored.document.encode()))
         with pytest.raises(ReceiptNotFound):
-            await ProveReceipt(begin, ProveInclusion(begin))(P2, stored.id)
+            await ProveReceipt(begin)(P2, stored.id)
 
 
 class TestStored:

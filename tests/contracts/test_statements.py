@@ -32,7 +32,6 @@ from llmring_core.transactions import Begin
 from llmring_core.transparency import (
     STATEMENT,
     ContinueLog,
-    ProveInclusion,
     check_inclusion,
     commitment_to,
     leaf_hash,
@@ -114,7 +113,7 @@ async def test_is_signed_and_logged(
     assert (await VerifyReceipt(begin)(document)).valid
     assert not (await VerifyReceipt(begin)(document | {"amount": "0"})).valid
     assert await ContinueLog(begin, begin, LOG_SIGNER)() == 2
-    proof = await ProveStatement(begin, ProveInclusion(begin))(P1, stored.id)
+    proof = await ProveStatement(begin)(P1, stored.id)
     check_inclusion(proof, commitment_to(STATEMENT, proof.salt, stored.document.encode()))
 
 
@@ -216,7 +215,7 @@ async def test_a_statement_is_private_to_its_project(
     await issue(P1)
     clock.pass_by(DAY)
     stored, _ = await state(P1, TODAY)
-    for read in (FetchStatement(begin), ProveStatement(begin, ProveInclusion(begin))):
+    for read in (FetchStatement(begin), ProveStatement(begin)):
         with pytest.raises(StatementNotFound):
             await read(P2, stored.id)
     with pytest.raises(StatementNotFound):

@@ -286,15 +286,18 @@ def failing(url: str, body: str) -> Iterator[None]:
 def test_an_answer_lost_at_any_point_leaves_one_call_after_the_retry(
     stage: Stage, tenant: Tenant
 ) -> None:
-    statuses = []
-    for answers in range(12):
-        stage.between.answers_left = answers
+    # Lost before the commit, lost after it, and never lost. What the server asks for itself at the
+    # same moment takes answers too, so a point may be missed and is tried again.
+    missed = {(503, False), (503, True), (200, True)}
+    for number in range(12 * 10):
+        stage.between.answers_left = number % 12
         stage.between.set("cut_answers")
-        first = tenant.post(call(origin="cut"), Idempotency_Key=f"k{answers}")
+        first = tenant.post(call(origin="cut"), Idempotency_Key=f"k{number}")
         stage.between.set("pass")
-        second = tenant.post(call(origin="cut"), Idempotency_Key=f"k{answers}")
+        second = tenant.post(call(origin="cut"), Idempotency_Key=f"k{number}")
         assert (first.status_code, second.status_code) in ((200, 200), (503, 200))
-        assert len(tenant.logs("origin=cut")) == answers + 1
-        statuses.append((first.status_code, "Idempotency-Replayed" in second.headers))
-    # Lost before the commit, lost after it, and never lost.
-    assert {(503, False), (503, True), (200, True)} <= set(statuses)
+        assert len(tenant.logs("origin=cut")) == number + 1
+        missed.discard((first.status_code, "Idempotency-Replayed" in second.headers))
+        if number % 12 == 11 and not missed:
+            break
+    assert not missed

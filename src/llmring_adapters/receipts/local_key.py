@@ -1,12 +1,14 @@
 """A signing key in this process."""
 
+from nacl.signing import SigningKey
+
 from llmring_core.receipts import KeyId, ReceiptSigner, key_id_of, public_key_of, sign
 
 
 class LocalReceiptKey(ReceiptSigner):
     def __init__(self, seed: bytes, key_id: str | None = None) -> None:
         """``seed`` is 32 secret bytes. Raises BadKey."""
-        self._seed = seed
+        self._key = SigningKey(seed)
         self._public_key = public_key_of(seed)
         self._key_id = KeyId(key_id) if key_id else key_id_of(self._public_key)
 
@@ -19,4 +21,4 @@ class LocalReceiptKey(ReceiptSigner):
         return self._public_key
 
     def sign(self, message: bytes) -> str:
-        return sign(message, self._seed)
+        return sign(message, self._key)

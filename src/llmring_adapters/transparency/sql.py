@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     func,
     insert,
@@ -55,6 +56,17 @@ log_checkpoints = Table(
     Column("note", Text, nullable=False),
 )
 
+# Built once: to build them takes about as long as to run them.
+NEWEST = (
+    select(log_checkpoints.c.size, log_checkpoints.c.note)
+    .order_by(log_checkpoints.c.size.desc())
+    .limit(1)
+)
+POSITION = select(log_entries.c.position).where(log_entries.c.id == bindparam("leaf"))
+TILES = select(log_tiles.c.level, log_tiles.c.number, log_tiles.c.hashes).where(
+    tuple_(log_tiles.c.level, log_tiles.c.number).in_(bindparam("names", expanding=True))
+)
+
 
 class SqlLog(LogBook, LogSequence):
     def __init__(self, connection: AsyncConnection) -> None:
@@ -65,26 +77,22 @@ class SqlLog(LogBook, LogSequence):
             await self._connection.execute(insert(log_pending), [_row(leaf) for leaf in leaves])
 
     async def newest(self) -> Published | None:
-        c = log_checkpoints.c
-        query = select(c.size, c.note).order_by(c.size.desc()).limit(1)
-        row = (await self._connection.execute(query)).one_or_none()
+        row = (await self._connection.execute(NEWEST)).one_or_none()
         return None if row is None else Published(size=row.size, note=row.note)
 
     async def tiles(self, names: Collection[TileName]) -> dict[TileName, Tile]:
         if not names:
             return {}
-        c = log_tiles.c
-        wanted = [(name.level, name.number) for name in names]
-        query = select(c.level, c.number, c.hashes).where(tuple_(c.level, c.number).in_(wanted))
         found = [
             Tile(name=TileName(level, number), hashes=hashes)
-            for level, number, hashes in await self._connection.execute(query)
+            for level, number, hashes in await self._connection.execute(
+                TILES, {"names": [tuple(name) for name in names]}
+            )
         ]
         return {tile.name: tile for tile in found}
 
     async def position_of(self, leaf: str) -> int | None:
-        query = select(log_entries.c.position).where(log_entries.c.id == leaf)
-        return (await self._connection.execute(query)).scalar_one_or_none()
+        return (await self._connection.execute(POSITION, {"leaf": leaf})).scalar_one_or_none()
 
     async def find(self, leaves: Collection[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

@@ -31,9 +31,8 @@ def raw_signature(text: object) -> bytes:
     return raw
 
 
-def sign(message: bytes, seed: bytes) -> str:
-    """Sign with a 32-byte seed."""
-    return signature_text(SigningKey(seed).sign(message).signature)
+def sign(message: bytes, key: SigningKey) -> str:
+    return signature_text(key.sign(message).signature)
 
 
 def verify(message: bytes, signature: object, public_key: bytes) -> None:

@@ -30,7 +30,7 @@ from llmring_core.receipts.statements import (
 )
 from llmring_core.receipts.verification import Verdict, verified
 from llmring_core.transactions import Begin
-from llmring_core.transparency import InclusionProof, ProveInclusion
+from llmring_core.transparency import InclusionProof, proved
 
 READ_TOGETHER = 500  # receipts
 
@@ -162,13 +162,12 @@ class ProveStatement:
     """Show that a statement is in the transparency log."""
 
     begin: Begin[ReceiptsWork]
-    prove: ProveInclusion
 
     async def __call__(self, project: ProjectId, id: StatementId) -> InclusionProof:
         """Raises StatementNotFound, and NotInLog while the log has not taken it in."""
         async with self.begin() as work:
             found = await _found(work, project, id)
-        return await self.prove(found.leaf, found.salt)
+            return await proved(work.log, found.leaf, found.salt)
 
 
 @dataclass(frozen=True, slots=True)

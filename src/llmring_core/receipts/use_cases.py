@@ -15,7 +15,7 @@ from llmring_core.receipts.storing import MAX_ID, leaf_of
 from llmring_core.receipts.verification import Verdict, bytes_signed, verified
 from llmring_core.text import check_text
 from llmring_core.transactions import Begin
-from llmring_core.transparency import InclusionProof, ProveInclusion
+from llmring_core.transparency import InclusionProof, proved
 
 READ_TOGETHER: Final = 500  # receipts
 
@@ -132,12 +132,11 @@ class ProveReceipt:
     """Show that a receipt is in the transparency log."""
 
     begin: Begin[ReceiptsWork]
-    prove: ProveInclusion
 
     async def __call__(self, project: ProjectId, id: ReceiptId) -> InclusionProof:
         """Raises ReceiptNotFound, and NotInLog while the log has not taken it in."""
         async with self.begin() as work:
             found = await work.receipts.find(project, id)
-        if found is None:
-            raise ReceiptNotFound(id)
-        return await self.prove(found.leaf, found.salt)
+            if found is None:
+                raise ReceiptNotFound(id)
+            return await proved(work.log, found.leaf, found.salt)

@@ -53,11 +53,11 @@ from llmring_core.transparency.tree import (
 from llmring_core.transparency.use_cases import (
     ContinueLog,
     ProveConsistency,
-    ProveInclusion,
     ReadCheckpoint,
     ReadEntries,
     ReadLogKey,
     ReadTile,
+    proved,
 )
 from llmring_core.transparency.witnessing import (
     AddCheckpoint,
@@ -94,7 +94,6 @@ __all__ = [
     "NoteKey",
     "OtherTree",
     "ProveConsistency",
-    "ProveInclusion",
     "Published",
     "ReadCheckpoint",
     "ReadEntries",
@@ -123,6 +122,7 @@ __all__ = [
     "note_key",
     "note_of",
     "proof_in",
+    "proved",
     "signature_of",
     "signers_of",
     "verified_checkpoint",

@@ -141,23 +141,6 @@ class ReadEntries:
 
 
 @dataclass(frozen=True, slots=True)
-class ProveInclusion:
-    """Show that a leaf is in the tree of the newest checkpoint."""
-
-    begin: Begin[LogWork]
-
-    async def __call__(self, leaf: str, salt: bytes) -> InclusionProof:
-        """Raises NotInLog, also while the leaf still waits for its place."""
-        async with self.begin() as work:
-            published = await _newest(work.log)
-            index = await work.log.position_of(leaf)
-            if index is None or index >= published.size:
-                raise NotInLog("the log takes entries in once a second; ask again in a moment")
-            path = await _hashes(work.log, inclusion_path(index, published.size))
-        return InclusionProof(salt=salt, index=index, path=path, checkpoint=published.note)
-
-
-@dataclass(frozen=True, slots=True)
 class ProveConsistency:
     """Show that the log of some size is the beginning of a larger one."""
 
@@ -170,6 +153,16 @@ class ProveConsistency:
             if not 0 <= old <= new <= published.size:
                 raise NotInLog(f"sizes must be in order, from 0 to {published.size}")
             return await _hashes(work.log, consistency_path(old, new))
+
+
+async def proved(log: LogBook, leaf: str, salt: bytes) -> InclusionProof:
+    """Return the proof of a leaf in the newest checkpoint. Raises NotInLog."""
+    published = await _newest(log)
+    index = await log.position_of(leaf)
+    if index is None or index >= published.size:
+        raise NotInLog("the log takes entries in once a second; ask again in a moment")
+    path = await _hashes(log, inclusion_path(index, published.size))
+    return InclusionProof(salt=salt, index=index, path=path, checkpoint=published.note)
 
 
 async def _newest(log: LogBook) -> Published:

@@ -27,7 +27,6 @@ from llmring_core.transparency import (
     ContinueLog,
     Note,
     ProveConsistency,
-    ProveInclusion,
     ReadCheckpoint,
     note_of,
 )
@@ -74,7 +73,7 @@ async def _everything() -> Evidence:
     stored = await issue(P1)
     await issue(P1)
     await go_on()
-    proof = await ProveReceipt(begin, ProveInclusion(begin))(P1, stored.id)
+    proof = await ProveReceipt(begin)(P1, stored.id)
     return Evidence(
         document=stored.document.encode(),
         keys=[KEY],

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
 from msgspec.structs import replace
+from nacl.signing import SigningKey
 
 from llmring_adapters.transactions.memory import memory_transactions
 from llmring_core.canonical import canonical
@@ -67,7 +68,7 @@ def signed_again(content: bytes, change: Callable[[dict[str, Any]], None]) -> by
     document = json.decode(content)
     del document["signature"]
     change(document)
-    return json.encode(document | {"signature": sign(canonical(document), SEED)})
+    return json.encode(document | {"signature": sign(canonical(document), SigningKey(SEED))})
 
 
 def test_every_step_passes(evidence: Evidence) -> None:
