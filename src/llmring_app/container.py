@@ -186,7 +186,7 @@ class Container(containers.DeclarativeContainer):
     store_receipt = providers.Factory(
         StoreReceipt, begin=begin, clock=clock, new_id=new_id, new_secret=new_secret
     )
-    verify_receipt = providers.Factory(VerifyReceipt, begin=read)
+    verify_receipt = providers.Factory(VerifyReceipt, begin=read, aside=aside)
     fetch_receipt = providers.Factory(FetchReceipt, begin=read)
     list_receipts = providers.Factory(ListReceipts, begin=read)
     export_receipts = providers.Factory(ExportReceipts, begin=read)

@@ -1,5 +1,6 @@
 """What receipts for calls that are logged already promise, on every backend."""
 
+from asyncio import to_thread
 from decimal import Decimal
 from hashlib import sha256
 
@@ -34,6 +35,7 @@ from llmring_core.receipts import (
     ReceiptNotFound,
     SinceLastReceipt,
     StoreReceipt,
+    Verdict,
     VerifyReceipt,
     Within,
     checked,
@@ -196,7 +198,12 @@ class TestCertified:
     ) -> None:
         await several(begin, 2)
         document = document_in((await certify(P1, EVERY)).value.receipt.document.encode())
-        verify, store = VerifyReceipt(begin), StoreReceipt(begin, FakeClock(), ids(9), secrets())
+        store = StoreReceipt(begin, FakeClock(), ids(9), secrets())
+
+        async def verify(document: dict[str, object]) -> Verdict:
+            _, verdict = await VerifyReceipt(begin, to_thread)(json.encode(document))
+            return verdict
+
         for change in ({"tags": ["x"]}, {"content_digest": "0"}, {"signature_v2": None}):
             verdict = await verify(document | change)
             assert (verdict.valid, verdict.full) == (True, False)

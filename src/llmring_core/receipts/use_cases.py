@@ -1,15 +1,16 @@
 """What the receipts context does. Writes first, reads after."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from llmring_core.aside import Aside
 from llmring_core.canonical import canonical, document_in
 from llmring_core.clock import Clock
 from llmring_core.ids import NewId, NewSecret, ProjectId
 from llmring_core.receipts.errors import BadReceipt, BadSignature, DuplicateReceipt, ReceiptNotFound
 from llmring_core.receipts.historic import LOOSE
-from llmring_core.receipts.model import ReceiptId, StoredReceipt
+from llmring_core.receipts.model import PublicKey, ReceiptId, StoredReceipt
 from llmring_core.receipts.ports import ReceiptsWork
 from llmring_core.receipts.storing import MAX_ID, leaf_of
 from llmring_core.receipts.verification import Verdict, bytes_signed, verified
@@ -18,6 +19,7 @@ from llmring_core.transactions import Begin
 from llmring_core.transparency import InclusionProof, proved
 
 READ_TOGETHER: Final = 500  # receipts
+LONG: Final = 16 * 1024  # bytes; to check a document of 512 KiB takes a noticeable time
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,15 @@ class VerifyReceipt:
     """Say whether one of our keys signed a document, whoever brings it."""
 
     begin: Begin[ReceiptsWork]
+    aside: Aside
 
-    async def __call__(self, document: dict[str, object]) -> Verdict:
+    async def __call__(self, text: bytes) -> tuple[dict[str, object], Verdict]:
+        """Return what the text says, and the verdict. Raises NotCanonical."""
         async with self.begin() as work:
             keys = await work.keys.all()
-        return verified(document, keys)
+        if len(text) < LONG:
+            return _judged(text, keys)
+        return await self.aside(lambda: _judged(text, keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +146,8 @@ class ProveReceipt:
             if found is None:
                 raise ReceiptNotFound(id)
             return await proved(work.log, found.leaf, found.salt)
+
+
+def _judged(text: bytes, keys: Sequence[PublicKey]) -> tuple[dict[str, object], Verdict]:
+    document = document_in(text)
+    return document, verified(document, keys)

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from llmring_core.accounts import Caller, InvalidApiKey
-from llmring_core.canonical import NotCanonical, document_in
+from llmring_core.canonical import NotCanonical
 from llmring_core.errors import InvalidField, Overloaded, StoreUnavailable
 from llmring_core.idempotency import AlreadyAnswered, KeyReused
 from llmring_core.receipts import (
@@ -104,8 +104,7 @@ class ReceiptController(Controller):
         self, request: AnyRequest, verify_receipt: NamedDependency[VerifyReceipt]
     ) -> VerdictBody:
         """Say whether one of our keys signed a receipt; anybody may ask."""
-        document = document_in(await request.body())
-        return VerdictBody.of(document, await verify_receipt(document))
+        return VerdictBody.of(*await verify_receipt(await request.body()))
 
     @get("/{id:str}", security=SECURITY, responses=documented(*TENANT, ReceiptNotFound))
     async def fetch(
