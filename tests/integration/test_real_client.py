@@ -1,15 +1,11 @@
 """The published ``llmring`` client, as its users install and run it, against our server."""
 
 import csv
-import fcntl
 import io
 import os
 import re
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +13,9 @@ from typing import Any
 import pytest
 from msgspec import json
 
+from tests.integration.published import installed
 from tests.integration.server import Tenant
 
-CLIENT = "llmring==1.4.0"
-FOLDER = "llmring-1.4.0"
-INSTALL_S = 300.0
 COLUMNS = "logged_at,provider,model,alias,profile,origin,input_tokens,output_tokens,cost"
 KEY = re.compile(r"llmr_pk_[0-9a-f]{32}")
 
@@ -126,18 +120,7 @@ class Client:
 
 @pytest.fixture(scope="session")
 def programs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the client is installed: once, beside pytest's cache. Skips without package index."""
-    cache = getattr(request.config, "cache", None)
-    base = tmp_path_factory.getbasetemp() if cache is None else cache.mkdir("llmring-client")
-    folder = Path(base) / FOLDER
-    with _alone(Path(base) / "lock"):
-        if not (folder / "complete").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            problem = _installed(folder)
-            if problem:
-                pytest.skip(f"{CLIENT} was not tried: it could not be installed ({problem}).")
-            (folder / "complete").touch()
-    return folder / "bin"
+    return installed("llmring==1.4.0", request.config, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -259,42 +242,3 @@ def test_its_registry_client_reads_our_mirror(client: Client) -> None:
 def _key_in(client: Client) -> str:
     (key,) = KEY.findall((client.home / ".env.llmring").read_text())
     return str(key)
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Parallel test processes install one after the other."""
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _installed(folder: Path) -> str:
-    """Install the client with uv, or else with pip; the reason when neither can."""
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
-    python = str(folder / "bin" / "python")
-    make = [sys.executable, "-m", "venv", str(folder)]
-    quick = [[*make, "--without-pip"], [uv or "", "pip", "install", "--python", python, CLIENT]]
-    pip = [python, "-m", "pip", "install", "--retries", "1", "--timeout", "15", CLIENT]
-    ways = [quick, [make, pip]] if uv else [[make, pip]]
-    problem = ""
-    for way in ways:
-        for command in way:
-            problem = _problem_of(command)
-            if problem:
-                break
-        else:
-            return ""
-    return problem
-
-
-def _problem_of(command: list[str]) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603  our own words
-            command, capture_output=True, text=True, timeout=INSTALL_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return f"no answer within {INSTALL_S:.0f} s"
-    lines = done.stderr.strip().splitlines() or ["no reason given"]
-    return lines[-1] if done.returncode else ""
