@@ -50,7 +50,8 @@ class Authenticate:
                 await work.accounts.add_project(Project(id=id, name=f"open-{id}", created_at=now))
                 await work.accounts.add_key(key)
         except DuplicateApiKey:  # another request with the same new key was first
-            return await self.find_key(key.digest)
+            async with self.begin() as work:  # find_key may still be answering from before that
+                return await work.accounts.key_with(key.digest)
         return key
 
 

@@ -95,6 +95,17 @@ class TestOpenMode:
         clock.pass_by(SECOND)
         assert await check(STRANGER) == first
 
+    async def test_a_key_another_server_took_meanwhile_is_that_ones_project(
+        self, begin: Begin[AllWork], clock: FakeClock
+    ) -> None:
+        async def not_yet(_: str) -> ApiKey | None:
+            """An answer from before the other server's commit, however often it is asked for."""
+            return None
+
+        theirs = await authenticate(begin, clock, "open")(STRANGER)
+        ours = Authenticate(begin, not_yet, clock, ids(3), welcome_strangers=True)
+        assert await ours(STRANGER) == theirs
+
     async def test_what_is_stored_is_a_digest_and_when_it_came(
         self, begin: Begin[AllWork], clock: FakeClock
     ) -> None:
