@@ -21,34 +21,12 @@ CHARACTERS_PER_TOKEN: Final = 4  # of text that came and was not kept
 
 # What is in these is no text the model reads, or is not counted as text.
 _NO_TEXT: Final = frozenset(
-    [
-        "type",
-        "role",
-        "id",
-        "call_id",
-        "tool_call_id",
-        "tool_use_id",
-        "cache_control",
-        "detail",
-        "format",
-        "mimeType",
-        "mime_type",
-        "media_type",
-        "image_url",
-        "url",
-        "data",
-        "file",
-        "file_id",
-        "file_data",
-        "source",
-        "input_audio",
-        "inlineData",
-        "inline_data",
-        "fileData",
-        "signature",
-        "thoughtSignature",
-        "encrypted_content",
-    ]
+    {
+        *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "cache_control"),
+        *("detail", "format", "mimeType", "mime_type", "media_type", "image_url", "url", "data"),
+        *("file", "file_id", "file_data", "source", "input_audio", "inlineData", "inline_data"),
+        *("fileData", "signature", "thoughtSignature", "encrypted_content"),
+    }
 )
 
 
