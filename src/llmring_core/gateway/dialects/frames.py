@@ -45,8 +45,7 @@ class SseFrames:
             data = held
         frames = []
         start = 0
-        for match in _BLANK_LINE.finditer(data, searched):
-            end = match.end()
+        for end in _event_ends(data, searched):
             frames.append(self._frame(data[start:end]))
             start = end
         rest = data[start:] if start else data
@@ -66,6 +65,17 @@ class SseFrames:
         form: Form = "piece" if self._in_pieces or len(raw) > self._max_frame else "event"
         self._in_pieces = False
         return Frame(raw=bytes(raw), form=form)
+
+
+def _event_ends(data: bytes | bytearray, searched: int) -> list[int]:
+    if b"\r" in data:
+        return [match.end() for match in _BLANK_LINE.finditer(data, searched)]
+    ends = []  # the same, several times as fast, for streams that have only LF
+    end = data.find(b"\n\n", searched) + 2
+    while end > 1:
+        ends.append(end)
+        end = data.find(b"\n\n", end) + 2
+    return ends
 
 
 class JsonItems:
