@@ -1,5 +1,6 @@
 """What answers are read as: the corpus, in every cut and with every line end."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from msgspec.structs import astuple
 
 from llmring_core.gateway.dialects import Dialect, Frame, UsageMeter
 from llmring_core.gateway.dialects.frames import BOM
-from llmring_core.gateway.dialects.meter import MAX_TEXT, RULES
+from llmring_core.gateway.dialects.meter import MAX_RAW, MAX_TEXT, RULES
 from llmring_core.gateway.dialects.model import MAX_TOKENS
 from llmring_core.usage import Tokens
 from tests.unit.gateway.dialects.streams import (
@@ -134,8 +135,9 @@ def test_a_mark_in_the_text_is_no_mark() -> None:
 
 def test_what_was_too_long_to_read_is_told() -> None:
     meter = UsageMeter("openai-responses")
-    meter.frame(Frame(raw=b'data: {"response":', form="piece"))
-    assert meter.reading().unread == 1
+    meter.frame(Frame(raw=b'data: {"response":{"model":"m"}}\n\n', form="piece"))
+    reading = meter.reading()
+    assert (reading.unread, reading.model) == (1, None)
 
 
 @pytest.mark.parametrize("model", ["", "x" * 256, "a\0b", 7, None, "\ud800"])
@@ -155,6 +157,18 @@ def test_text_is_kept_up_to_a_bound() -> None:
     said = meter.said()
     assert len(said.text) == MAX_TEXT
     assert len(said.text) + said.beyond == 1_200_000
+
+
+def test_few_frames_are_held_for_their_text() -> None:
+    frame = event(json.encode({"id": "x" * 1000, "choices": [{"delta": {"content": "a"}}]}))
+    meter = UsageMeter("openai-chat")
+    tracemalloc.start()
+    for _ in range(2000):
+        meter.frame(Frame(raw=bytes(bytearray(frame.raw)), form="event"))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 4 * MAX_RAW
+    assert meter.said().text == "a" * 2000
 
 
 @pytest.mark.parametrize("dialect", sorted(RULES))
