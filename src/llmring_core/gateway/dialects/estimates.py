@@ -85,7 +85,8 @@ def estimated(
     """
     if reading.final and reading.source == "provider":
         return reading
-    answer = by.count(model, [said.text]) + said.beyond // CHARACTERS_PER_TOKEN
+    counted = by.count(model, [said.text]) + said.beyond // CHARACTERS_PER_TOKEN
+    answer = min(counted, MAX_TOKENS)
     if reading.source == "provider":
         told = reading.tokens
         output = max(told.output, answer - told.output_reasoning)
@@ -93,7 +94,7 @@ def estimated(
     read = by.count(model, prompt.texts) + prompt.counted
     if dialect != "openai-embeddings":
         read += PER_MESSAGE * max(prompt.messages, 1) + PER_ANSWER
-    tokens = Tokens(input_uncached=min(read, MAX_TOKENS), output=min(answer, MAX_TOKENS))
+    tokens = Tokens(input_uncached=min(read, MAX_TOKENS), output=answer)
     return replace(reading, tokens=tokens, source="estimated")
 
 

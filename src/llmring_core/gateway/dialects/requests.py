@@ -8,13 +8,6 @@ from llmring_core.gateway.dialects.counts import name_in
 from llmring_core.gateway.dialects.frames import Frames, JsonItems, SseFrames
 from llmring_core.gateway.dialects.model import Dialect
 
-_BY_END: Final[dict[tuple[str, ...], Dialect]] = {
-    ("chat", "completions"): "openai-chat",
-    ("v1", "completions"): "openai-chat",
-    ("v1", "responses"): "openai-responses",
-    ("v1", "embeddings"): "openai-embeddings",
-    ("v1", "messages"): "anthropic-messages",
-}
 _BY_LAST: Final[dict[str, Dialect]] = {
     "completions": "openai-chat",
     "responses": "openai-responses",
@@ -46,20 +39,16 @@ def dialect_of(method: str, path: str, provider: str) -> Dialect | None:
     ``path`` is normal, without a query; a base path before ``/v1`` does not matter. ``provider``
     settles what the path leaves open.
     """
-    parts = tuple(path.strip("/").split("/"))
     if method.upper() != "POST":
         return None
-    _, colon, verb = parts[-1].partition(":")
+    before, _, last = path.rpartition("/")
+    _, colon, verb = last.partition(":")
     if colon:
         return "gemini" if verb in _GEMINI else None
-    if "threads" in parts:  # OpenAI's assistants have messages too
-        return None
-    dialect = _BY_END.get(parts[-2:])
-    if dialect is None and provider == "anthropic" and parts[-1] == "messages":
-        return "anthropic-messages"
-    if dialect is None and provider != "anthropic":
-        return _BY_LAST.get(parts[-1])
-    return dialect
+    if last == "messages":  # OpenAI has some too, of its threads
+        ours = provider == "anthropic" or before.endswith("/v1")
+        return "anthropic-messages" if ours else None
+    return _BY_LAST.get(last)
 
 
 def asked(dialect: Dialect, path: str, body: bytes) -> Asked:

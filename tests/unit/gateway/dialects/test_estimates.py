@@ -16,6 +16,7 @@ from llmring_core.gateway.dialects import (
     estimated,
     prompt_in,
 )
+from llmring_core.gateway.dialects.model import MAX_TOKENS
 from llmring_core.usage import Tokens
 from tests.unit.gateway.dialects.streams import CASES, bytes_of, metered
 
@@ -147,6 +148,28 @@ def test_of_an_answer_cut_short_the_input_is_the_providers() -> None:
 def test_of_an_answer_cut_short_the_output_is_never_less_than_told() -> None:
     reading = estimate("openai-chat-usage-every-frame-cut.sse", NOTHING)
     assert (reading.source, reading.tokens.output) == ("estimated", 3)
+
+
+def test_of_an_answer_cut_short_reasoning_is_not_counted_twice() -> None:
+    reading = estimate("gemini-array-cut.json", NOTHING)
+    assert (reading.tokens.output, reading.tokens.output_reasoning) == (3, 90)
+
+
+def test_no_count_is_more_than_a_call_can_have() -> None:
+    reading = UsageMeter("openai-chat").reading()
+    said = Said(text="", beyond=10**15)
+    huge = Prompt(texts=(), messages=10**15, counted=0)
+    found = estimated(reading, "openai-chat", huge, said, "m", WordCounter())
+    assert found.tokens == Tokens(input_uncached=MAX_TOKENS, output=MAX_TOKENS)
+
+
+@pytest.mark.parametrize(("dialect", "framed"), [("openai-responses", 6), ("openai-embeddings", 0)])
+def test_a_prompt_that_is_one_text_is_one_message(dialect: Dialect, framed: int) -> None:
+    reading = UsageMeter(dialect).reading()
+    said = Said(text="", beyond=0)
+    prompt = Prompt(texts=("a b",), messages=0, counted=0)
+    found = estimated(reading, dialect, prompt, said, "m", WordCounter())
+    assert found.tokens == Tokens(input_uncached=2 + framed)
 
 
 @pytest.mark.parametrize("dialect", ["openai-chat", "gemini"])

@@ -133,6 +133,13 @@ def test_a_mark_in_the_text_is_no_mark() -> None:
     assert not meter.reading().terminal
 
 
+@pytest.mark.parametrize("raw", [b"data: [DONE]\n\n", b"data:[DONE]\r\n\r\n", b"data: [DONE] \n\n"])
+def test_the_mark_may_stand_among_blanks(raw: bytes) -> None:
+    meter = UsageMeter("openai-chat")
+    meter.frame(Frame(raw=raw, form="event"))
+    assert meter.reading().terminal
+
+
 def test_what_was_too_long_to_read_is_told() -> None:
     meter = UsageMeter("openai-responses")
     meter.frame(Frame(raw=b'data: {"response":{"model":"m"}}\n\n', form="piece"))
