@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, TypeAlias, cast
 
 import aiosqlite
-from asyncpg import Connection, connect
+from asyncpg import Connection, InterfaceError, InternalClientError, connect
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
@@ -35,6 +35,9 @@ POSTGRES_LIMITS = {
 }
 
 FileIdentity: TypeAlias = tuple[int, int]  # device, inode
+
+# What the driver raises when a connection is lost while it is being used, besides SQL states.
+BROKEN = (InterfaceError, InternalClientError, OSError)
 
 # PostgreSQL's classes of errors that pass: connection, read-only standby, rollback to be retried,
 # out of resources, lock not available, operator intervention (also time-outs), system error.

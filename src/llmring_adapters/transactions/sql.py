@@ -10,7 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from llmring_adapters.accounts.sql import SqlAccountBook
-from llmring_adapters.database import PASSING, READ_ONLY, Outages, limited
+from llmring_adapters.database import BROKEN, PASSING, READ_ONLY, Outages, limited
 from llmring_adapters.idempotency.sql import SqlAnswerBook
 from llmring_adapters.receipts.certified_sql import SqlCertifications
 from llmring_adapters.receipts.sql import SqlKeyBook, SqlReceiptBook
@@ -102,7 +102,7 @@ def _outages_reported(outages: Outages) -> Iterator[None]:
     """Turn what a database says when it is away, busy or full into StoreUnavailable."""
     try:
         yield
-    except (PoolTimeout, OSError) as error:
+    except (PoolTimeout, *BROKEN) as error:
         outages.count += 1
         raise StoreUnavailable("the database does not answer; try again shortly") from error
     except DBAPIError as error:

@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 from asyncpg import (
     Connection,
     DeadlockDetectedError,
-    InterfaceError,
     NumericValueOutOfRangeError,
     PostgresError,
     SerializationError,
@@ -21,7 +20,7 @@ from asyncpg import (
 from msgspec.json import Encoder
 from sqlalchemy import Table
 
-from llmring_adapters.database import PASSING, Outages, cut_off_after
+from llmring_adapters.database import BROKEN, PASSING, Outages, cut_off_after
 from llmring_adapters.idempotency.sql import first_answers, row_of
 from llmring_adapters.schema import Usd, picos_of
 from llmring_adapters.usage.tables import row_of as usage_row_of
@@ -96,7 +95,7 @@ class PostgresWriter:
             raise DuplicateUsage(records[0].id) from error
         except NumericValueOutOfRangeError as error:
             raise TotalsOverflow from error
-        except (PostgresError, InterfaceError, OSError) as error:
+        except (PostgresError, *BROKEN) as error:
             if isinstance(error, PostgresError) and not _passes(error):
                 raise
             self._drop()
@@ -108,7 +107,7 @@ class PostgresWriter:
         if self._connection is not None:
             try:
                 await self._connection.close(timeout=CLOSE_S)
-            except (PostgresError, InterfaceError, OSError):  # it is closed all the same
+            except (PostgresError, *BROKEN):  # it is closed all the same
                 self._connection.terminate()
             self._connection = None
 
