@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import cast
 
 from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from llmring_core.errors import LLMRingError
 from llmring_core.gateway.forwarding import (
     Call,
     Head,
@@ -49,6 +51,10 @@ class Proxy:
         self._in_flight = 0
         self._relays: set[Relay] = set()
 
+    @property
+    def max_body_bytes(self) -> int:
+        return self._parts.max_body_bytes
+
     async def close(self) -> None:
         """Return when every call under way has ended and is recorded."""
         for relay in self._relays:
@@ -78,6 +84,8 @@ class Proxy:
                 relay.task.add_done_callback(lambda _: self._relays.discard(relay))
                 await exchange.followed(relay)
         except Exception as error:
+            if not isinstance(error, LLMRingError | HTTPException):
+                log.error("unexpected error", exc_info=error, extra=scope["state"])
             await exchange.refuse(error)
         finally:
             self._in_flight -= 1

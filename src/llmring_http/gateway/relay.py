@@ -111,8 +111,10 @@ class Relay:
         except (CancelledError, _Drained):
             await self._end("client_disconnected")
         except Exception as error:
-            log.error("unexpected error", exc_info=error, extra={"request_id": self._request_id})
             problem = error
+            if self.started or self._gone:  # else whoever answers logs it
+                facts = {"request_id": self._request_id}
+                log.error("unexpected error", exc_info=error, extra=facts)
             await self._end("unknown")
         finally:
             self._judge(None)

@@ -1,6 +1,6 @@
 """Rule: which headers travel. All others stay as they were sent, in their order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from llmring_core.gateway.forwarding.providers import Credential
 
@@ -89,7 +89,7 @@ def to_client(received: Sequence[Pair], status: int) -> list[Pair]:
     return headers
 
 
-def presented_secret(headers: dict[bytes, bytes], credential: Credential) -> str | None:
+def presented_secret(headers: Mapping[bytes, bytes], credential: Credential) -> str | None:
     """Return the token a call carries: as a bearer, or where the provider's SDK puts its key."""
     scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() == "bearer" and token.strip(" \t"):
