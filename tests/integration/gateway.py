@@ -32,7 +32,7 @@ from tests.builders.usage import DAY
 
 TOKEN = "sk-" + "t" * 22
 OTHER = "sk-" + "o" * 22  # of another project
-SECRET = "sk-provider-secret"
+SECRET = "sk-provider-secret"  # noqa: S105  nobody's
 DONE = b"data: [DONE]\n\n"
 YAML = """
 default_api: openai

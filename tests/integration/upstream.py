@@ -34,6 +34,9 @@ class ScriptedUpstream:
     open: set[asyncio.StreamWriter] = field(default_factory=set)
     url: str = ""
 
+    async def is_asked(self) -> bool:
+        return self.connections > 0
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         number = self.connections
