@@ -18,7 +18,7 @@ class Sent:
     target: str
     headers: list[tuple[str, str]]  # names as they came
     body: bytes
-    connection: int  # the number of its connection
+    reader: asyncio.StreamReader  # what comes after it: the end, when the caller closes
 
     def header(self, name: str) -> list[str]:
         return [value for found, value in self.headers if found.lower() == name]
@@ -37,14 +37,17 @@ class ScriptedUpstream:
     async def is_asked(self) -> bool:
         return self.connections > 0
 
+    async def is_left(self) -> bool:
+        """Return whether no connection is open any more."""
+        return not self.open
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        number = self.connections
         self.open.add(writer)
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
                 while not writer.is_closing():
-                    request = await _read(reader, number)
+                    request = await _read(reader)
                     self.sent.append(request)
                     await self.answer(request, writer)
                     await writer.drain()
@@ -99,7 +102,7 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-async def _read(reader: asyncio.StreamReader, number: int) -> Sent:
+async def _read(reader: asyncio.StreamReader) -> Sent:
     head = await reader.readuntil(b"\r\n\r\n")
     first, *lines = head[:-4].decode("latin-1").split("\r\n")
     method, target, _ = first.split(" ")
@@ -109,7 +112,7 @@ async def _read(reader: asyncio.StreamReader, number: int) -> Sent:
         body = await _chunked(reader)
     else:
         body = await reader.readexactly(int(fields.get("content-length", "0")))
-    return Sent(method, target, headers, body, number)
+    return Sent(method, target, headers, body, reader)
 
 
 async def _chunked(reader: asyncio.StreamReader) -> bytes:
