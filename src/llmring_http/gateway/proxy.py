@@ -28,6 +28,7 @@ from llmring_core.gateway.forwarding import (
     presented_secret,
     to_upstream,
 )
+from llmring_http.gateway.cutting import cut
 from llmring_http.gateway.refusals import PROXY, UpgradeRefused, refuse
 from llmring_http.gateway.relay import Forwarding, Relay
 from llmring_http.guard import Busy, EncodedBody
@@ -149,12 +150,12 @@ class _Exchange:
             gone.cancel()
             relay.leave()  # unless it is done; also when the server stops
         if not relay.task.done():
-            return
+            return  # the caller is gone
         problem = relay.task.result()
         if problem is not None and not relay.started:
             raise self._failure or problem
-        # What was begun and cannot be ended is left so: the server cuts the connection, and the
-        # caller sees that the answer is not whole.
+        if problem is not None or relay.is_stuck:
+            cut(self._scope, at_once=relay.is_stuck)
 
     async def refuse(self, error: Exception) -> None:
         route = self._route

@@ -83,6 +83,7 @@ class Relay:
         self._drained = 0  # bytes since then
         self._timer: TimerHandle | None = None
         self.started = False  # the answer
+        self.is_stuck = False  # its reader, who takes nothing any more
         self.task: Task[Exception | None] = create_task(self._run())
 
     def leave(self) -> None:
@@ -129,19 +130,19 @@ class Relay:
         received = answer.headers
         headers = to_client(received, answer.status)
         length = _length(headers)
-        self._meter = meter = self._parts.meters(self._asked(answer.status, headers))
+        self._meter = self._parts.meters(self._asked(answer.status, headers))
         start = [*headers, *self._headers, PROXY]
         if length is None:  # who waits for a stream learns at once that it comes
             await self._start(answer.status, start)
         count = 0
         while piece := await answer.read():
             count += len(piece)
-            if meter.feed(piece) or count == length:
-                await self._settle(self._usual(meter.result()))
+            if self._feed(piece) or count == length:
+                await self._settle(self._usual(self._metered()))
             if not self.started:
                 await self._start(answer.status, start)
             await self._pass(piece, more=count != length)
-        metered = meter.result()
+        metered = self._metered()
         await self._settle(self._usual(metered))
         if not self.started:
             await self._start(answer.status, start)
@@ -164,6 +165,7 @@ class Relay:
                         {"type": "http.response.body", "body": piece, "more_body": more}
                     )
             except (TimeoutError, OSError):
+                self.is_stuck = True
                 self.leave()
         if self._gone:
             self._drained += len(piece)
@@ -181,9 +183,29 @@ class Relay:
         """Record what did not end well; whoever called has been told, or is gone."""
         try:
             await self._settle(outcome)
-        except LLMRingError as error:
+        except Exception as error:
             facts = {"request_id": self._request_id, "project": self._admission.project}
-            log.error("a call was not recorded: %s", error.code, extra=facts)
+            log.error("a call was not recorded", exc_info=error, extra=facts)
+
+    def _feed(self, piece: bytes) -> bool:
+        """Let the meter read along. Its mistakes are no reason to keep an answer back."""
+        try:
+            return self._meter is not None and self._meter.feed(piece)
+        except Exception as error:
+            self._mistaken(error)
+            return False
+
+    def _metered(self) -> Metered:
+        try:
+            return Metered() if self._meter is None else self._meter.result()
+        except Exception as error:
+            self._mistaken(error)
+            return Metered()
+
+    def _mistaken(self, error: Exception) -> None:
+        self._meter = None
+        facts = {"request_id": self._request_id, "endpoint": self._call.endpoint}
+        log.error("an answer could not be metered", exc_info=error, extra=facts)
 
     async def _settle(self, outcome: Outcome) -> None:
         """Commit the attempt's record, once. Raises TotalsOverflow, Overloaded, StoreUnavailable.
@@ -204,7 +226,7 @@ class Relay:
                 model=call.model,
                 status=self._status,
                 outcome=outcome,
-                metered=Metered() if self._meter is None else self._meter.result(),
+                metered=self._metered(),
                 latency_ms=round((self._loop.time() - self._began) * 1000),
                 request_id=self._request_id,
             )
