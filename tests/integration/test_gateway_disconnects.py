@@ -74,7 +74,7 @@ async def test_who_leaves_at_any_frame_is_recorded_once(tmp_path: Path, drain_s:
 async def test_nothing_stays_open_for_hundreds_who_left(tmp_path: Path) -> None:
     async with (
         upstream(by_frames) as provider,
-        gateway(tmp_path, provider.url, gateway_drain_s=0) as server,
+        gateway(tmp_path, provider.url, gateway_drain_s=0, gateway_keep_alive_s=0.1) as server,
     ):
         await server.raw(post())
         before, files = len(asyncio.all_tasks()), psutil.Process().num_fds()
