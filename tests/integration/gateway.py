@@ -104,7 +104,13 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(
-    folder: Path, url: str, yaml: str = YAML, meters: Any = FrameMeter, **settings: Any
+    folder: Path,
+    url: str,
+    yaml: str = YAML,
+    *,
+    meters: Any = FrameMeter,
+    record: Any = None,
+    **settings: Any,
 ) -> AsyncIterator[Gateway]:
     """A server whose provider is at ``url``."""
     file = folder / "providers.yaml"
@@ -121,6 +127,8 @@ async def gateway(
     container = Container(settings=read)
     container.gatekeeper.override(providers.Object(ListedTokens(admissions())))
     container.meters.override(providers.Object(meters))
+    if record is not None:
+        container.record_attempt.override(providers.Object(record))
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(web_config(application(container), read))
     serving = asyncio.create_task(server.serve([listener]))

@@ -23,6 +23,8 @@ def normal_path(raw: bytes) -> str:
     anything encoded twice.
     """
     path = unquote_to_bytes(raw) if b"%" in raw else raw
+    if path.count(b"/") != raw.count(b"/"):  # one was encoded: part of a name, or not
+        raise EndpointNotFound
     if not NORMAL.fullmatch(path):
         raise EndpointNotFound
     return path.decode("ascii")
