@@ -152,9 +152,8 @@ async def test_callers_of_anthropic_are_answered_in_its_form(both: Running) -> N
 
 
 async def test_a_body_that_grows_too_long_is_refused_as_it_comes(tmp_path: Path) -> None:
-    request = post(b"", path=b"/v1/files").replace(
-        b"Content-Length: 0", b"Transfer-Encoding: chunked"
-    )
+    request = post(b"", path=b"/v1/files")
+    request = request.replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
     request = request.replace(b"application/json", b"text/plain")
     chunks = b"400\r\n" + b"x" * 1024 + b"\r\n"
     async with (

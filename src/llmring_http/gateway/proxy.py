@@ -7,6 +7,7 @@ everything else that is done here.
 import logging
 from asyncio import FIRST_COMPLETED, Event, create_task, gather, to_thread, wait
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import cast
 
 from litestar.enums import ScopeType
@@ -19,6 +20,7 @@ from llmring_core.gateway.forwarding import (
     Head,
     NotAdmitted,
     NoUpstreamKey,
+    Provider,
     Route,
     UpstreamRequest,
     answer_headers,
@@ -126,12 +128,13 @@ class _Exchange:
             await self._answer_preflight(route)
             return None
         _check_framing(fields)
-        secret = self._secret(route)
+        self._secret(*route.candidates)  # before any body is read for nobody
         body = await read_body(self._receive) if _is_json(fields) else None
         if body is not None and len(body) > LARGE:
             call = await to_thread(called, route, head, body)
         else:
             call = called(route, head, body)
+        secret = self._secret(call.provider)
         admission = await self._parts.gatekeeper.admit(secret, call.provider.name)
         if admission.account.provider != call.provider.name:
             raise NoUpstreamKey
@@ -164,12 +167,13 @@ class _Exchange:
         path = self._scope["path"] if route is None else route.endpoint
         await refuse(self._send, error, path, self._request_id, headers)
 
-    def _secret(self, route: Route) -> str:
+    def _secret(self, *candidates: Provider) -> str:
+        """Return the token, sent as one of ``candidates`` has it. Raises NotAdmitted."""
         names = [name for name, _ in self._pairs if name in CREDENTIALS]
         if len(names) != len(set(names)):
             raise NotAdmitted("a credential must be sent once")
-        for credential in {provider.credential for provider in route.candidates}:
-            secret = presented_secret(self._head.headers, credential)
+        for provider in candidates:
+            secret = presented_secret(self._head.headers, provider.credential)
             if secret is not None:
                 return secret
         raise NotAdmitted
@@ -210,10 +214,13 @@ class _Exchange:
             self._uploaded.set()
 
     async def _gone(self) -> None:
-        """Return when the caller is gone."""
+        """Return when the caller is gone; never while its body is too large to be read on."""
         await self._uploaded.wait()
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        with suppress(BodyTooLarge):
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+            return
+        await Event().wait()
 
     async def _answer_preflight(self, route: Route) -> None:
         headers = [*preflight(route.candidates[0], self._head.headers), PROXY]
