@@ -86,6 +86,14 @@ def always(*pieces: bytes, cut: bool = False) -> Answer:
     return answer
 
 
+def silent_after(*pieces: bytes) -> Answer:
+    async def answer(sent: Sent, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"".join(pieces))
+        await sent.reader.read()  # until the caller closes
+
+    return answer
+
+
 def whole(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
     """A whole answer with a length."""
     lines = [b"HTTP/1.1 " + status, b"Content-Type: application/json", *headers]
