@@ -152,6 +152,8 @@ PASSED_ON = {
     "no text": whole(b"\xff\xfe\x00"),
     "hints before": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n"
     + whole(b"{}"),
+    "no content": b"HTTP/1.1 204 No Content\r\nETag: a\r\n\r\n",
+    "nothing new": b"HTTP/1.1 304 Not Modified\r\nETag: a\r\n\r\n",
     "a status of its own": whole(b"{}", status=b"200 Whatever"),
 }
 

@@ -65,6 +65,7 @@ async def test_bytes_in_are_bytes_out(tmp_path: Path) -> None:
     assert (sent.method, sent.target, sent.body) == ("POST", "/v1/chat/completions", body)
     assert headers["x-ratelimit-left"] == "3"
     assert headers["x-proxy"] == "llm-proxy"
+    assert int(headers["x-upstream-request-start"]) <= int(headers["x-upstream-request-stop"])
     assert "x-llmring-error" not in headers
     assert (record.model, record.provider) == ("gpt-4o-mini", "openai")
     assert (record.tokens.output, record.usage_source) == (7, "provider")

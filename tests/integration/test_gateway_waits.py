@@ -1,7 +1,12 @@
 """Providers that are slow, away or busy: nobody waits for ever, and no call is made twice."""
 
 import asyncio
+import shutil
+import ssl
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from llmring_core.gateway.forwarding.breaker import FAILURES
 from tests.builders.kernel import P2
@@ -29,6 +34,18 @@ from tests.integration.upstream import (
 
 FRAMES = [b'data: {"a":1}\n\n', b'data: {"usage":9}\n\n', DONE]
 IMPATIENT = {"gateway_first_byte_timeout_s": 0.3, "gateway_idle_timeout_s": 0.3}
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """A certificate that anybody could have made."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    words = "req -x509 -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -keyout key.pem -out cert.pem"
+    subprocess.run([program, *words.split()], cwd=folder, check=True, capture_output=True)  # noqa: S603
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
 
 
 async def test_a_provider_that_says_nothing_is_given_up(tmp_path: Path) -> None:
@@ -81,6 +98,16 @@ async def test_nobody_listens(tmp_path: Path) -> None:
 
     assert (split(answer)[0], error_of(answer)["code"]) == (502, "upstream_unreachable")
     assert record.attempt_status == "upstream_error"
+
+
+async def test_a_provider_that_cannot_prove_who_it_is_gets_nothing(tmp_path: Path) -> None:
+    async with upstream(always(whole(b"{}")), self_signed(tmp_path)) as provider:
+        url = provider.url.replace("http:", "https:")
+        async with gateway(tmp_path, url) as server:
+            answer = await server.raw(post())
+
+    assert (split(answer)[0], error_of(answer)["code"]) == (502, "upstream_unreachable")
+    assert provider.sent == []
 
 
 async def test_a_connection_closed_while_idle_costs_nobody_a_call(tmp_path: Path) -> None:

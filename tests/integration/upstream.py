@@ -1,6 +1,7 @@
 """A provider that does as it is told, down to the byte: a raw server in the test's own loop."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -57,9 +58,11 @@ class ScriptedUpstream:
 
 
 @asynccontextmanager
-async def upstream(answer: Answer) -> AsyncIterator[ScriptedUpstream]:
+async def upstream(
+    answer: Answer, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[ScriptedUpstream]:
     found = ScriptedUpstream(answer)
-    server = await asyncio.start_server(found.serve, "127.0.0.1", 0, limit=2**24)
+    server = await asyncio.start_server(found.serve, "127.0.0.1", 0, limit=2**24, ssl=tls)
     found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield found

@@ -4,6 +4,7 @@ import logging
 from asyncio import CancelledError, Task, TimerHandle, create_task, get_running_loop, timeout
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import time_ns
 
 from litestar.types import Send
 
@@ -32,6 +33,10 @@ from llmring_core.gateway.forwarding import (
     to_client,
 )
 from llmring_http.gateway.refusals import PROXY
+
+# When a provider was asked, and when its head came: nanoseconds since 1970.
+ASKED = b"x-upstream-request-start"
+ANSWERED = b"x-upstream-request-stop"
 
 log = logging.getLogger("llmring")
 
@@ -72,7 +77,7 @@ class Relay:
         self._request = request
         self._request_id = request_id
         self._send = send
-        self._headers = headers  # of ours, on the answer
+        self._headers = [*headers, PROXY]  # of ours, on the answer
         self._loop = get_running_loop()
         self._began = self._loop.time()
         self._status: int | None = None
@@ -97,7 +102,9 @@ class Relay:
         answer: UpstreamAnswer | None = None
         problem: Exception | None = None
         try:
+            asked_ns = time_ns()
             answer = await self._parts.upstream.ask(self._request)
+            self._headers += [(ASKED, b"%d" % asked_ns), (ANSWERED, b"%d" % time_ns())]
             self._judge(answer.status not in FAILING)
             self._status = answer.status
             await self._pass_on(answer)
@@ -131,7 +138,7 @@ class Relay:
         headers = to_client(received, answer.status)
         length = _length(headers)
         self._meter = self._parts.meters(self._asked(answer.status, headers))
-        start = [*headers, *self._headers, PROXY]
+        start = [*headers, *self._headers]
         if length is None:  # who waits for a stream learns at once that it comes
             await self._start(answer.status, start)
         count = 0

@@ -1,6 +1,8 @@
 """Which calls are let through, to whom, and what is looked at."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from llmring_core.errors import LLMRingError
 from llmring_core.gateway.forwarding import (
@@ -18,6 +20,7 @@ from llmring_core.gateway.forwarding import (
 from tests.builders.gateway import CLAUDE, PROVIDER, head, provider, providers
 
 BOTH = providers(PROVIDER, CLAUDE)
+AWKWARD = [b"[" * 900 + b"]" * 900, b"9" * 5000, b'"\xff\xfe"', b'"\\ud800"', b"-0.0e999"]
 ONLY_4O = providers(provider(params={"model": ("gpt-4o", "gpt-4o-*")}))
 
 
@@ -97,6 +100,27 @@ def test_only_allowed_values_pass_however_they_are_spelt(
 )
 def test_everything_else_is_free(body: bytes) -> None:
     assert call(ONLY_4O, body).provider.name == "openai"
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.tuples(st.sampled_from(AWKWARD), st.binary(max_size=20)).map(
+            lambda parts: b'{ "model" : "gpt-4o" , "a" : ' + parts[0] + parts[1] + b" }"
+        ),
+    )
+)
+@example(b'{ "model" : "gpt-4o" , "a" : ' + AWKWARD[0] + b" , \t\t\t\t }")
+@example(b'{ "model" : "gpt-4o" , "a" : ' + AWKWARD[0] + b" }")
+@example(b'{ "model" : "gpt-4o" , "a" : ' + AWKWARD[1] + b" }")
+@example(b'{ "model" : "gpt-4o" , "a" : ' + AWKWARD[2] + b" }")
+def test_whatever_the_body_holds_is_let_through_or_refused(body: bytes) -> None:
+    for some in (BOTH, ONLY_4O):
+        try:
+            found = call(some, body)
+        except LLMRingError:
+            continue
+        assert found.provider.name == "openai"
 
 
 def test_the_refusal_names_the_patterns() -> None:

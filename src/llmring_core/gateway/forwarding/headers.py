@@ -34,7 +34,7 @@ NOT_RETURNED = HOP_BY_HOP | frozenset(
     b"set-cookie set-cookie2 strict-transport-security alt-svc location date x-request-id "
     b"public-key-pins clear-site-data".split()
 )
-NOT_RETURNED_PREFIXES = (b"access-control-", b"x-llmring-", b"x-proxy")
+NOT_RETURNED_PREFIXES = (b"access-control-", b"x-llmring-", b"x-proxy", b"x-upstream-request-")
 UPSTREAM_ID = b"x-upstream-request-id"
 
 CREDENTIALS: dict[Credential, tuple[bytes, bytes]] = {

@@ -44,7 +44,7 @@ def model_of(members: Members | None) -> str | None:
 
 
 def check_once(body: bytes, members: Members, names: Iterable[str]) -> None:
-    """Raises ParamNotAllowed when one of ``names`` comes twice.
+    """Raises ParamNotAllowed when one of ``names`` comes twice, or that cannot be told.
 
     The decoder keeps the last of two equal keys; a provider may well read the first.
     """
@@ -61,7 +61,11 @@ def check_once(body: bytes, members: Members, names: Iterable[str]) -> None:
         doubled[:] = [key for key in names if keys.count(key) > 1]  # the outermost comes last
         return {}
 
-    standard.loads(body, object_pairs_hook=look)
+    try:
+        text = body.decode("utf-8", "replace")
+        standard.loads(text, object_pairs_hook=look, parse_int=str)  # however many digits
+    except (ValueError, RecursionError):
+        raise ParamNotAllowed("The body must be JSON, and not nested too deep", None) from None
     if doubled:
         raise ParamNotAllowed(f"Parameter '{doubled[0]}' must be given once", doubled[0])
 
