@@ -8,6 +8,8 @@ from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
 from llmring_adapters.database import open_engine
+from llmring_adapters.gateway.forwarding_memory import ListedTokens, MemoryBreaker, unmetered
+from llmring_adapters.gateway.web import WebUpstream
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.registry.archive import KeptArchive
 from llmring_adapters.registry.bundled import bundled_snapshot
@@ -35,6 +37,7 @@ from llmring_core.accounts import (
     RevokeApiKey,
     RotateApiKey,
 )
+from llmring_core.gateway.forwarding import RecordAttempt
 from llmring_core.receipts import (
     AdoptKey,
     AuditReceipts,
@@ -256,6 +259,14 @@ class Container(containers.DeclarativeContainer):
     list_usage = providers.Factory(ListUsage, begin=read)
     export_usage = providers.Factory(ExportUsage, begin=read)
     summarise_usage = providers.Factory(SummariseUsage, begin=read)
+
+    gatekeeper = providers.Singleton(ListedTokens)  # none are listed: nobody is admitted
+    breaker = providers.Singleton(MemoryBreaker)
+    meters = providers.Object(unmetered)
+    upstream = providers.Singleton(WebUpstream, settings.provided.gateway_max_calls)
+    record_attempt = providers.Factory(
+        RecordAttempt, intake=intake, registry=registry, clock=clock, new_id=new_id
+    )
 
 
 def use_cases(container: containers.Container) -> Mapping[str, Callable[[], Any]]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from llmring_adapters.system import time_ordered_id
+from llmring_http.gateway.cutting import CUT
 from llmring_http.problems import bare_answer
 
 LINGER_S: Final = 2.0  # what still comes is read for so long: else its sender never sees the answer
@@ -157,6 +158,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._check_sizes()
         self._stop_timer()
         self._in_head, self._in_body = False, True
+        self.scope["extensions"] = {CUT: {"cut": self._cut}}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -167,6 +169,16 @@ class GuardedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn says the same always
         """Answer what the parser stumbled over: our own refusal, or its own."""
         self._refuse(self._refusal or Refused(400, "this is not a well-formed HTTP/1.1 request"))
+
+    def _cut(self, at_once: bool) -> None:
+        """Leave the answer under way unfinished: after what was written, or without it."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if at_once:
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def _check_sizes(self) -> None:
         limits = self._limits

@@ -14,6 +14,7 @@ from llmring_adapters.database import ping
 from llmring_app.container import Container, use_cases
 from llmring_app.cosigning import log_cosigned
 from llmring_app.database import opened
+from llmring_app.forwarding import forwarding, proxy_of
 from llmring_app.log_keys import check_log_key
 from llmring_app.metrics import exposition
 from llmring_app.refreshing import kept_fresh
@@ -34,6 +35,7 @@ def create_application() -> ASGIApp:
 def application(container: Container) -> ASGIApp:
     """Build the app; its database is opened when it starts and closed when it stops."""
     settings = container.settings()
+    proxy = proxy_of(container)
     redis = container.redis()
     options = HttpOptions(
         clock=container.clock(),
@@ -64,10 +66,11 @@ def application(container: Container) -> ASGIApp:
                 log_continued(container),
                 log_cosigned(container),
                 closing(container),
+                forwarding(container, proxy),
             ):
                 yield
 
-    return create_app(use_cases(container), options, [running])
+    return create_app(use_cases(container), options, [running], proxy)
 
 
 @asynccontextmanager

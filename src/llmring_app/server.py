@@ -19,6 +19,7 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 from llmring_app.container import Container
 from llmring_app.database import opened
 from llmring_app.errors import CannotStart
+from llmring_app.forwarding import providers_of
 from llmring_app.logs import log_config
 from llmring_app.protocol import GuardedProtocol, Limits
 from llmring_app.settings import Settings, variable, without_password
@@ -45,6 +46,8 @@ def prepare(settings: Settings, host: str, port: int, workers: int) -> socket.so
         raise CannotStart(
             "SQLite has one writer; use --workers 1, or a PostgreSQL LLMRING_DATABASE_URL"
         )
+    if settings.api_config_path is not None:
+        providers_of(settings, Path(settings.api_config_path))  # what is wrong is said here, once
     listener = listening(host, port)  # first: without an address nothing should be changed
     try:
         asyncio.run(_up_to_date(settings))

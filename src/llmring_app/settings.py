@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeAlias, get_type_hints
 from urllib.parse import urlsplit
 
-from msgspec import Meta, Struct, convert, json, to_builtins
+from msgspec import Meta, convert, json, to_builtins
 
 from llmring_adapters.database import url_of
 from llmring_adapters.redis import pool_of
 from llmring_app.dotenv import read_dotenv
 from llmring_app.errors import BadSetting
+from llmring_app.gateway_settings import GatewaySettings
 from llmring_app.witness_keys import witness_in
 
 PREFIX: Final = "LLMRING_"
@@ -127,7 +128,7 @@ Token: TypeAlias = Annotated[
 ]
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(GatewaySettings, frozen=True, kw_only=True):
     """Field ``x`` is the variable ``LLMRING_X``."""
 
     env: Environment = "dev"

@@ -16,6 +16,7 @@ from llmring_core.errors import LLMRingError
 from llmring_http.callers import SCHEMES, caller_provider
 from llmring_http.docs.routes import asset, openapi, redoc, swagger_ui
 from llmring_http.frame import framed
+from llmring_http.gateway.proxy import Proxy, with_gateway
 from llmring_http.guard import guarded
 from llmring_http.health.routes import HealthController
 from llmring_http.metrics import metrics_route
@@ -74,11 +75,24 @@ def create_app(
     use_cases: Mapping[str, Callable[[], Any]],
     options: HttpOptions,
     lifespan: Sequence[Lifespan] = (),
+    gateway: Proxy | None = None,
 ) -> ASGIApp:
-    """Build the application; ``use_cases`` maps a handler's parameter name to its value's maker."""
+    """Build the application; ``use_cases`` maps a handler's parameter name to its value's maker.
+
+    Without a ``gateway`` there is nothing at ``/v1/*``.
+    """
     litestar = create_litestar(use_cases, options, lifespan)
     app = guarded(shortened(litestar, _log_app(use_cases, options)), options.max_in_flight)
-    return framed(app, options.new_id, options.max_body_bytes, options.requests, options.access_log)
+    if gateway is not None:
+        app = with_gateway(app, gateway)
+    return framed(
+        app,
+        options.new_id,
+        options.max_body_bytes,
+        options.requests,
+        options.access_log,
+        None if gateway is None else gateway.max_body_bytes,
+    )
 
 
 def create_litestar(

@@ -13,6 +13,7 @@ from llmring_core.ids import NewId
 from llmring_http.measures import UNKNOWN, RequestMeasures, known
 from llmring_http.requests import headers_of, limited
 
+CALLS = "/v1/"  # to be forwarded, where there is a gateway
 OURS = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # On every answer, whoever asks: a cache must not hand one origin's answer to another's page.
 VARY = b"Accept-Encoding, Origin"
@@ -34,9 +35,12 @@ def framed(
     max_body_bytes: int,
     measures: RequestMeasures,
     access_log: bool = False,
+    max_call_bytes: int | None = None,
 ) -> ASGIApp:
     """Give every request an id and every answer its headers, answer HEAD wherever GET is, and
     count it all.
+
+    Calls to be forwarded may be larger: ``max_call_bytes``.
     """
 
     async def frame(scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +70,9 @@ def framed(
             await send(message)
 
         try:
-            await app(scope, limited(receive, headers, max_body_bytes), send_framed)
+            is_call = max_call_bytes is not None and scope["path"].startswith(CALLS)
+            max_bytes = max_call_bytes if is_call and max_call_bytes else max_body_bytes
+            await app(scope, limited(receive, headers, max_bytes), send_framed)
         finally:
             seconds = perf_counter() - began
             route = str(scope.get("path_template") or UNKNOWN)

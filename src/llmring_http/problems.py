@@ -25,6 +25,12 @@ from llmring_core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from llmring_core.gateway.forwarding import (
+    CallRefused,
+    MethodNotAllowed,
+    UpstreamFailed,
+    UpstreamTimeout,
+)
 from llmring_core.receipts import BadSignature, CannotCertify
 from llmring_core.transparency import BadSubmission
 
@@ -33,12 +39,16 @@ STATUS: Final[dict[type[LLMRingError], int]] = {
     BadSignature: 400,  # as historic servers answer
     CannotCertify: 400,  # the same
     BadSubmission: 400,  # as C2SP tlog-witness has it
+    CallRefused: 400,  # as OpenAI answers
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
+    MethodNotAllowed: 405,
     Conflict: 409,
     LimitExceeded: 429,
     Unavailable: 503,
+    UpstreamFailed: 502,
+    UpstreamTimeout: 504,
     LLMRingError: 500,
 }
 HEADERS: Final[dict[int, dict[str, str]]] = {

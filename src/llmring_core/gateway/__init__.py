@@ -1,1 +1,1 @@
-"""The gateway: calls that pass through to a provider, metered on the way."""
+"""The gateway: calls to providers, let through as they are, and metered."""

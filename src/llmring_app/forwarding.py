@@ -1,0 +1,85 @@
+"""The gateway, as the settings and the provider configuration have it."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from llmring_app.container import Container
+from llmring_app.errors import CannotStart
+from llmring_app.settings import Settings, variable
+from llmring_core.errors import InvalidField
+from llmring_core.gateway.forwarding import Providers, Timeouts, providers_in
+from llmring_http.gateway.proxy import Proxy
+from llmring_http.gateway.relay import Forwarding
+
+MAX_FILE = 1024 * 1024  # bytes
+
+
+def proxy_of(container: Container) -> Proxy | None:
+    """Return the gateway; None where no provider is configured. Raises CannotStart."""
+    settings: Settings = container.settings()
+    if settings.api_config_path is None:
+        return None
+    parts = Forwarding(
+        providers=providers_of(settings, Path(settings.api_config_path)),
+        gatekeeper=container.gatekeeper(),
+        upstream=container.upstream(),
+        breaker=container.breaker(),
+        meters=container.meters(),
+        record=container.record_attempt(),
+        max_body_bytes=settings.gateway_max_body_bytes,
+        max_in_flight=settings.max_in_flight,
+        drain_s=settings.gateway_drain_s,
+        drain_bytes=settings.gateway_drain_bytes,
+        send_s=settings.gateway_idle_timeout_s,
+    )
+    return Proxy(parts)
+
+
+@asynccontextmanager
+async def forwarding(container: Container, proxy: Proxy | None) -> AsyncIterator[None]:
+    """End and record the calls under way, and let go of the providers, before the store closes."""
+    try:
+        yield
+    finally:
+        if proxy is not None:
+            await proxy.close()
+            await container.upstream().close()
+
+
+def providers_of(settings: Settings, file: Path) -> Providers:
+    """Return the providers that ``file``, YAML 1.2, configures. Raises CannotStart."""
+    usual = Timeouts(
+        connect_s=settings.gateway_connect_timeout_s,
+        first_byte_s=settings.gateway_first_byte_timeout_s,
+        idle_s=settings.gateway_idle_timeout_s,
+        answer_s=settings.gateway_answer_timeout_s,
+        stream_s=settings.gateway_stream_timeout_s,
+        keep_alive_s=settings.gateway_keep_alive_s,
+    )
+    try:
+        return providers_in(_document(file), usual, settings.default_api_provider)
+    except InvalidField as error:
+        raise CannotStart(f"the provider configuration {file}: {error}") from error
+
+
+def _document(file: Path) -> object:
+    """Read YAML: plain values only, and no key twice. Raises CannotStart."""
+    named = f"{variable('api_config_path')} names {file}, which"
+    try:
+        text = file.read_text("utf-8")
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise CannotStart(f"{named} cannot be read: {reason}") from error
+    except UnicodeDecodeError as error:
+        raise CannotStart(f"{named} is not UTF-8") from error
+    try:
+        return YAML(typ="safe", pure=True).load(text[:MAX_FILE])  # pure: it reads YAML 1.2
+    except (YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f" at line {mark.line + 1}"
+        raise CannotStart(f"{named} is not sound YAML{where}") from error
