@@ -8,7 +8,7 @@ from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
 from llmring_adapters.database import open_engine
-from llmring_adapters.gateway.forwarding_memory import ListedTokens, MemoryBreaker, unmetered
+from llmring_adapters.gateway.forwarding_memory import ListedTokens, MemoryBreaker
 from llmring_adapters.gateway.web import WebUpstream
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.registry.archive import KeptArchive
@@ -38,6 +38,7 @@ from llmring_core.accounts import (
     RotateApiKey,
 )
 from llmring_core.gateway.forwarding import RecordAttempt
+from llmring_core.gateway.metering import meter_for
 from llmring_core.receipts import (
     AdoptKey,
     AuditReceipts,
@@ -262,7 +263,7 @@ class Container(containers.DeclarativeContainer):
 
     gatekeeper = providers.Singleton(ListedTokens)  # none are listed: nobody is admitted
     breaker = providers.Singleton(MemoryBreaker)
-    meters = providers.Object(unmetered)
+    meters = providers.Object(meter_for)
     upstream = providers.Singleton(WebUpstream, settings.provided.gateway_max_calls)
     record_attempt = providers.Factory(
         RecordAttempt, intake=intake, registry=registry, clock=clock, new_id=new_id

@@ -7,12 +7,9 @@ from time import monotonic
 from llmring_core.gateway.forwarding import (
     CLOSED,
     Admission,
-    Asked,
     Breaker,
     Circuit,
     Gatekeeper,
-    Meter,
-    Metered,
     NotAdmitted,
     NoUpstreamKey,
     entered,
@@ -37,21 +34,6 @@ class ListedTokens(Gatekeeper):
         if admission.account.provider != provider:
             raise NoUpstreamKey
         return admission
-
-
-class NoMeter(Meter):
-    """Knows nothing of what it reads."""
-
-    def feed(self, piece: bytes) -> bool:  # noqa: ARG002  the port's
-        return False
-
-    def result(self) -> Metered:
-        return Metered()
-
-
-def unmetered(_: Asked, /) -> Meter:
-    """Return a meter for answers in no dialect we know."""
-    return NoMeter()
 
 
 class MemoryBreaker(Breaker):

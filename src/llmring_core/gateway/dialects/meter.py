@@ -66,6 +66,11 @@ class UsageMeter:
         self._seen.terminal = True
         self._keep(self._rules.texts(event))
 
+    @property
+    def terminal(self) -> bool:
+        """Whether the answer has ended, as its dialect has it."""
+        return self._seen.terminal
+
     def reading(self) -> Reading:
         """Tell what is known now."""
         seen = self._seen

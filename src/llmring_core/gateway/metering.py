@@ -1,0 +1,71 @@
+"""Which meter reads an answer along, and what it makes of it."""
+
+from typing import Final
+
+from llmring_core.gateway.dialects import Dialect, Frames, UsageMeter, dialect_of, frames_for
+from llmring_core.gateway.forwarding import Asked, Meter, Metered
+
+MAX_BODY: Final = 32 * 1024 * 1024  # bytes of an answer that is no stream; more goes unread
+STREAMED: Final = ":streamGenerateContent"
+
+
+class Unmetered(Meter):
+    """Knows nothing of what it reads."""
+
+    def feed(self, piece: bytes) -> bool:  # noqa: ARG002  the port's
+        return False
+
+    def result(self) -> Metered:
+        return Metered()
+
+
+class WholeBody(Meter):
+    """Reads an answer that is no stream, at its end."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._meter = UsageMeter(dialect)
+        self._body = bytearray()
+        self._is_read = False
+
+    def feed(self, piece: bytes) -> bool:
+        if len(self._body) <= MAX_BODY:
+            self._body += piece
+        return False
+
+    def result(self) -> Metered:
+        if not self._is_read:
+            self._is_read = True
+            self._meter.body(bytes(self._body))
+        reading = self._meter.reading()
+        return Metered(tokens=reading.tokens, source=reading.source)
+
+
+class Streamed(Meter):
+    """Reads a stream frame by frame."""
+
+    def __init__(self, dialect: Dialect, frames: Frames) -> None:
+        self._meter = UsageMeter(dialect)
+        self._frames = frames
+        self._has_ended = False
+
+    def feed(self, piece: bytes) -> bool:
+        for frame in self._frames.feed(piece):
+            self._meter.frame(frame)
+        ends_now = self._meter.terminal and not self._has_ended
+        self._has_ended = self._meter.terminal
+        return ends_now
+
+    def result(self) -> Metered:
+        for frame in self._frames.finish():  # one that its provider did not end
+            self._meter.frame(frame)
+        reading = self._meter.reading()
+        return Metered(tokens=reading.tokens, source=reading.source, whole=reading.terminal)
+
+
+def meter_for(asked: Asked) -> Meter:
+    """Return the meter for an answer: its dialect's, if it is one that tells what it used."""
+    dialect = dialect_of(asked.method, asked.endpoint, asked.provider)
+    if dialect is None or asked.status != 200:
+        return Unmetered()
+    frames = frames_for(dialect, STREAMED in asked.endpoint, asked.media_type)
+    return WholeBody(dialect) if frames is None else Streamed(dialect, frames)
