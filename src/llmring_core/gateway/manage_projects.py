@@ -71,7 +71,7 @@ class ChangeProject:
         """Raises GatewayProjectNotFound, DuplicateProject."""
         now = self.clock()
         async with self.begin() as work:
-            before = await _found(work, id)
+            before = await _found(work, id, locked=True)
             after = replace(before, updated_at=now)
             if change.name is not UNSET and change.name != before.name:
                 await work.accounts.rename_project(id, change.name)
@@ -104,7 +104,7 @@ class DeleteProject:
         """Raises GatewayProjectNotFound."""
         now = self.clock()
         async with self.begin() as work:
-            before = await _found(work, id)
+            before = await _found(work, id, locked=True)
             closed_at = before.deactivated_at or now
             await work.gateway.change(
                 replace(before, is_active=False, deactivated_at=closed_at, deleted_at=now)
@@ -122,7 +122,7 @@ class ResealKeys:
     async def __call__(self) -> int:
         """Return how many keys there are. Raises CannotUnseal; then none is changed."""
         async with self.begin() as work:
-            keys = await work.gateway.every_key()
+            keys = await work.gateway.every_key(locked=True)
             for project, key in keys:
                 sealed = Sealed(key_id=key.key_id, box=key.sealed)
                 clear = {key.provider: self.vault.unseal(sealed, place_of(project, key.provider))}
@@ -163,8 +163,8 @@ class ListGatewayProjects:
         ]
 
 
-async def _found(work: GatewayWork, id: ProjectId) -> GatewayProject:
-    found = await work.gateway.find(id)
+async def _found(work: GatewayWork, id: ProjectId, *, locked: bool = False) -> GatewayProject:
+    found = await work.gateway.find(id, locked=locked)
     if found is None:
         raise GatewayProjectNotFound
     return found

@@ -63,7 +63,7 @@ class CreateToken:
             last_used_at=None,
         )
         async with self.begin() as work:
-            project = await work.gateway.find(wanted.project)
+            project = await work.gateway.find(wanted.project, locked=True)
             if project is None:
                 raise GatewayProjectNotFound
             if not project.is_active:
@@ -117,7 +117,7 @@ class RevokeTokens:
     async def __call__(self, project: ProjectId) -> Revocation:
         """Raises GatewayProjectNotFound."""
         async with self.begin() as work:
-            if await work.gateway.find(project) is None:
+            if await work.gateway.find(project, locked=True) is None:
                 raise GatewayProjectNotFound
             total = len(await work.tokens.newest(project, active_only=False))
             revoked = await work.tokens.revoke_all(project, self.clock())

@@ -41,8 +41,8 @@ class GatewayBook(Protocol):
     async def change(self, project: GatewayProject) -> None:
         """Keep the settings in place of those before. The name is the accounts' to change."""
 
-    async def find(self, project: ProjectId) -> GatewayProject | None:
-        """Return the project unless it is deleted, and let nobody change it meanwhile."""
+    async def find(self, project: ProjectId, *, locked: bool = False) -> GatewayProject | None:
+        """Return the project unless it is deleted; ``locked``: nobody changes it meanwhile."""
 
     async def all(self) -> list[GatewayProject]:
         """Return every project that is not deleted, by name."""
@@ -53,8 +53,8 @@ class GatewayBook(Protocol):
     async def keys(self, project: ProjectId) -> list[SealedKey]:
         """Return the project's keys, by provider."""
 
-    async def every_key(self) -> list[tuple[ProjectId, SealedKey]]:
-        """Return every project's keys, by project and provider, and let nobody change them."""
+    async def every_key(self, *, locked: bool = False) -> list[tuple[ProjectId, SealedKey]]:
+        """Return every project's keys, by project and provider; ``locked``: nobody changes them."""
 
 
 class Uses(Struct, frozen=True, kw_only=True):

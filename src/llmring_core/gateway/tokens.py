@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from llmring_core.gateway.errors import Unacceptable
 from llmring_core.gateway.limits import Budget, Limits, check_count
@@ -74,14 +75,26 @@ class TokenChange(Struct, frozen=True, kw_only=True):
     """What is to change of a token; what is unset stays. Raises Unacceptable, InvalidField."""
 
     is_active: bool | UnsetType = UNSET
-    max_requests: int | None | UnsetType = UNSET
-    max_per_minute: int | None | UnsetType = UNSET
+    max_requests: int | UnsetType | None = UNSET
+    max_per_minute: int | UnsetType | None = UNSET
     limits: Limits | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if all(getattr(self, name) is UNSET for name in self.__struct_fields__):
             raise Unacceptable("no fields to update")
         _check_limits(self.max_requests, self.max_per_minute)
+
+
+def changed(token: Token, change: TokenChange, at: datetime) -> Token:
+    """Return ``token`` as ``change`` makes it at ``at`` (UTC)."""
+    if change.is_active is not UNSET and change.is_active != token.is_active:
+        closed_at = None if change.is_active else at
+        token = replace(token, is_active=change.is_active, deactivated_at=closed_at)
+    if change.max_requests is not UNSET:
+        token = replace(token, max_requests=change.max_requests or None)
+    if change.max_per_minute is not UNSET:
+        token = replace(token, max_per_minute=change.max_per_minute or None)
+    return token
 
 
 def secret_of(secret: bytes) -> str:
@@ -103,7 +116,7 @@ def shown(secret: str) -> str:
 
 
 def _check_limits(
-    max_requests: int | None | UnsetType, max_per_minute: int | None | UnsetType
+    max_requests: int | UnsetType | None, max_per_minute: int | UnsetType | None
 ) -> None:
     if isinstance(max_requests, int):
         if max_requests < 0:

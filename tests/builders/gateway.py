@@ -1,0 +1,110 @@
+"""Gateway projects, tokens and budgets, and the use cases over them."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from msgspec.structs import replace
+
+from llmring_adapters.gateway.cached import stored_access
+from llmring_adapters.gateway.tally import BufferedTally
+from llmring_adapters.gateway.vault import LocalVault
+from llmring_adapters.group_commit import GroupCommit
+from llmring_adapters.transactions.all_work import AllWork
+from llmring_core.clock import Clock
+from llmring_core.gateway import (
+    Admit,
+    ChargeRequest,
+    ChargeTogether,
+    FindAccess,
+    GatewayProject,
+    Hold,
+    RecogniseToken,
+    Sealed,
+    SealedKey,
+    Token,
+)
+from llmring_core.gateway.tokens import digest_of, secret_of
+from llmring_core.ids import HoldId, TokenId
+from llmring_core.transactions import Begin
+from tests.builders.accounts import PROJECT
+from tests.builders.kernel import NOON, P1
+
+HOUR = timedelta(hours=1)
+CLEAR = "sk-proj-Größe".encode().hex()  # a provider's key
+SECRET = secret_of(bytes(range(32)))
+GATEWAY_PROJECT = GatewayProject(
+    id=P1,
+    name=PROJECT.name,
+    is_active=True,
+    deactivated_at=None,
+    default_provider="openai",
+    created_at=NOON,
+    updated_at=NOON,
+    deleted_at=None,
+)
+TOKEN = Token(
+    id=TokenId("01990000-0000-7000-8000-000000000001"),
+    project=P1,
+    digest=digest_of(SECRET),
+    shown="sk-AAEC**************Hx8f",
+    created_at=NOON,
+    expires_at=NOON + HOUR,
+    is_active=True,
+    deactivated_at=None,
+    max_requests=None,
+    max_per_minute=None,
+    request_count=0,
+    cache_hit_count=0,
+    last_used_at=None,
+)
+HOLD = Hold(
+    id=HoldId("01990000-0000-7000-8000-00000000000a"),
+    project=P1,
+    token=TOKEN.id,
+    usd=Decimal("0.000000000001"),
+    tokens=1,
+    lapses_at=NOON + HOUR,
+)
+SEALED_KEY = SealedKey(provider="openai", key_id="enc_1", sealed=bytes(range(256)), shown="sk-...")
+
+
+def token(number: int = 1, **changes: Any) -> Token:
+    """Return the token of that number; another number, another id and digest."""
+    id = TokenId(f"01990000-0000-7000-8000-{number:012x}")
+    digest = TOKEN.digest if number == 1 else sha256(str(number).encode()).hexdigest()
+    return replace(TOKEN, **({"id": id, "digest": digest} | changes))
+
+
+def hold(number: int, **changes: Any) -> Hold:
+    id = HoldId(f"01990000-0000-7000-8000-{number:012x}")
+    return replace(HOLD, **({"id": id} | changes))
+
+
+async def kept(begin: Begin[AllWork], *tokens: Token, **settings: Any) -> None:
+    """Keep the usual project with these gateway settings, and its tokens."""
+    async with begin() as work:
+        await work.accounts.add_project(PROJECT)
+        await work.gateway.add(replace(GATEWAY_PROJECT, **settings))
+        for one in tokens:
+            await work.tokens.add(one)
+
+
+def charging(begin: Begin[AllWork], clock: Clock) -> ChargeRequest:
+    return ChargeRequest(GroupCommit(ChargeTogether(begin, clock)), BufferedTally(begin), clock)
+
+
+def admitting(begin: Begin[AllWork], clock: Clock, find: FindAccess | None = None) -> Admit:
+    """A way in of its own, as another process has."""
+    return Admit(RecogniseToken(find or stored_access(begin), clock), charging(begin, clock))
+
+
+def vault(*keys: bytes) -> LocalVault:
+    found: Sequence[bytes] = keys or (bytes(32),)
+    return LocalVault(lambda: found)
+
+
+def sealed(key: SealedKey) -> Sealed:
+    return Sealed(key_id=key.key_id, box=key.sealed)
