@@ -146,9 +146,11 @@ def _fits(
     ceiling: Any,
 ) -> ColumnElement[bool]:
     """Something is left, and enough; without a limit, no more is held than can be written down."""
-    within = and_(spent + held < most, spent + held + wanted <= most)
-    return or_(within, and_(most.is_(None), held + wanted <= ceiling))
+    more = literal(wanted, most.type)  # a sum has lost the type that writes dollars as integers
+    within = and_(spent + held < most, spent + held + more <= most)
+    return or_(within, and_(most.is_(None), held + more <= literal(ceiling, most.type)))
 
 
 def _added(spent: ColumnElement[Any], more: Any, ceiling: Any) -> ColumnElement[Any]:
-    return case((spent > ceiling - more, literal(ceiling, spent.type)), else_=spent + more)
+    most, added = literal(ceiling, spent.type), literal(more, spent.type)
+    return case((spent > most - added, most), else_=spent + added)
