@@ -2,16 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from llmring_adapters.transactions.all_work import AllWork
-from llmring_adapters.transactions.memory import memory_transactions
 from llmring_core.gateway import (
     Admission,
     BudgetUsedUp,
@@ -23,12 +25,13 @@ from llmring_core.gateway import (
     TokenChange,
     TooManyRequests,
 )
-from llmring_core.ids import HoldId
+from llmring_core.ids import HoldId, ProjectId, TokenId
 from llmring_core.transactions import Begin
 from tests.builders.gateway import SECRET, TOKEN, admitting, kept, token
 from tests.builders.kernel import NOON, P1, FakeClock, ids
 
 CALLS = 400
+LIMIT = 20
 ADMISSION = Admission(
     project=P1,
     token=TOKEN.id,
@@ -136,38 +139,32 @@ class TestBudgets:
 
 
 Step = tuple[str, int, int]
-steps = st.lists(
-    st.tuples(
-        st.sampled_from(["hold", "settle", "release", "wait"]), st.integers(0, 9), st.integers(0, 9)
-    ),
-    max_size=40,
+kinds = st.sampled_from(["hold", "settle", "release", "wait"])
+steps = st.lists(st.tuples(kinds, st.integers(0, 9), st.integers(0, 9)), max_size=25)
+numbers = count(1)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-@given(steps)
-def test_whatever_happens_spent_and_held_never_pass_the_limit(happened: list[Step]) -> None:
-    """As long as no call comes to more than was held for it."""
-    asyncio.run(_lived_through(happened, memory_transactions, limit=20))
-
-
-async def _lived_through(
-    happened: list[Step], make: Callable[[], Begin[AllWork]], limit: int
+@given(happened=steps)
+async def test_whatever_happens_spent_and_held_never_pass_the_limit(
+    begin: Begin[AllWork], happened: list[Step]
 ) -> None:
-    begin, clock = make(), FakeClock()
-    await kept(begin, TOKEN)
+    """As long as no call comes to more than was held for it."""
+    number = next(numbers)
+    scope, clock = TokenId(f"token {number}"), FakeClock()
+    admission = replace(ADMISSION, token=scope, project=ProjectId(f"project {number}"))
     async with begin() as work:
-        await work.budgets.limit(TOKEN.id, Limits(max_tokens=limit))
-    hold, settle = holding(begin, clock), SettleHold(begin)
+        await work.budgets.limit(scope, Limits(max_tokens=LIMIT))
+    hold, settle = holding(begin, clock, number), SettleHold(begin)
     under_way: list[tuple[HoldId, int]] = []
     spent = 0
     for kind, first, second in happened:
         if kind == "hold":
-            try:
-                held = await hold(ADMISSION, Decimal(first), second)
-            except BudgetUsedUp:
-                held = None
-            if held is not None:
-                under_way.append((held, second))
+            with suppress(BudgetUsedUp):
+                held = await hold(admission, Decimal(first), second)
+                under_way += [(held, second)] if held else []
         elif kind == "wait":
             clock.pass_by(timedelta(minutes=2))
         elif under_way:
@@ -176,7 +173,7 @@ async def _lived_through(
             assert await settle(id, Decimal(0), used)
             spent += used
         async with begin() as work:
-            found = (await work.budgets.of([TOKEN.id]))[TOKEN.id]
+            found = (await work.budgets.of([scope]))[scope]
         assert found.spent_tokens == spent
         assert 0 <= found.held_tokens <= sum(most for _, most in under_way)
-        assert found.spent_tokens <= limit or not found.held_tokens
+        assert found.held_tokens + spent <= LIMIT
