@@ -8,9 +8,9 @@ from typing import Final
 from llmring_core.clock import Clock
 from llmring_core.gateway.admission import Admission
 from llmring_core.gateway.errors import BudgetUsedUp
-from llmring_core.gateway.limits import Hold, check_count, check_usd
+from llmring_core.gateway.limits import Hold, Limits, LimitsChange, check_count, check_usd
 from llmring_core.gateway.ports import GatewayWork
-from llmring_core.ids import HoldId, NewId
+from llmring_core.ids import HoldId, NewId, ProjectId, TokenId
 from llmring_core.transactions import Begin
 
 LONGEST_CALL: Final = timedelta(minutes=20)  # a call that takes longer was lost in a crash
@@ -86,3 +86,11 @@ class SettleHold:
         check_count("tokens", tokens)
         async with self.begin() as work:
             return await work.budgets.settle(hold, usd, tokens)
+
+
+async def relimit(work: GatewayWork, scope: TokenId | ProjectId, change: LimitsChange) -> None:
+    """Change the limits of a token or project, which is locked; what is spent stays."""
+    if change == LimitsChange():
+        return
+    budget = (await work.budgets.of([scope])).get(scope)
+    await work.budgets.limit(scope, change.over(Limits() if budget is None else budget.limits))

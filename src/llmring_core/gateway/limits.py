@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeAlias
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from llmring_core.errors import InvalidField
 from llmring_core.gateway.errors import (
@@ -38,6 +38,23 @@ class Limits(Struct, frozen=True, kw_only=True):
             check_usd("max_usd", self.max_usd)
         if self.max_tokens is not None:
             check_count("max_tokens", self.max_tokens)
+
+
+class LimitsChange(Struct, frozen=True, kw_only=True):
+    """What is to change of limits; what is unset stays. Raises: InvalidField."""
+
+    max_usd: Decimal | UnsetType | None = UNSET
+    max_tokens: int | UnsetType | None = UNSET
+
+    def __post_init__(self) -> None:
+        self.over(Limits())
+
+    def over(self, before: Limits) -> Limits:
+        """Return ``before`` with what is set here in its place."""
+        return Limits(
+            max_usd=before.max_usd if self.max_usd is UNSET else self.max_usd,
+            max_tokens=before.max_tokens if self.max_tokens is UNSET else self.max_tokens,
+        )
 
 
 class Budget(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from llmring_core.accounts import Project
 from llmring_core.clock import Clock
 from llmring_core.gateway.errors import GatewayProjectNotFound
+from llmring_core.gateway.holding import relimit
 from llmring_core.gateway.limits import Limits
 from llmring_core.gateway.ports import GatewayWork, Sealed, Vault
 from llmring_core.gateway.projects import (
@@ -88,8 +89,7 @@ class ChangeProject:
             if change.key is not UNSET:
                 keys[after.default_provider] = change.key
             await _put_keys(work, self.vault, id, keys)
-            if change.limits is not UNSET:
-                await work.budgets.limit(id, change.limits)
+            await relimit(work, id, change.limits)
             return await _managed(work, after)
 
 

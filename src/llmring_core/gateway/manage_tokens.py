@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from llmring_core.clock import Clock
 from llmring_core.gateway.errors import (
@@ -12,6 +12,7 @@ from llmring_core.gateway.errors import (
     NoTokensForInactive,
     TokenNotFound,
 )
+from llmring_core.gateway.holding import relimit
 from llmring_core.gateway.limits import Limits
 from llmring_core.gateway.ports import GatewayWork
 from llmring_core.gateway.tokens import (
@@ -87,8 +88,7 @@ class ChangeToken:
             token = await work.tokens.change(id, change, self.clock())
             if token is None:
                 raise TokenNotFound
-            if change.limits is not UNSET:
-                await work.budgets.limit(id, change.limits)
+            await relimit(work, id, change.limits)
             return await _managed(work, token)
 
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from llmring_core.accounts import MAX_PROJECT_NAME
 from llmring_core.errors import InvalidField
 from llmring_core.gateway.errors import Unacceptable
-from llmring_core.gateway.limits import Budget, Limits
+from llmring_core.gateway.limits import Budget, Limits, LimitsChange
 from llmring_core.ids import ProjectId
 from llmring_core.text import check_name
 
@@ -78,7 +78,7 @@ class ProjectChange(Struct, frozen=True, kw_only=True):
     default_provider: str | UnsetType = UNSET
     key: str | UnsetType = UNSET  # of the default provider, in clear
     provider_keys: Mapping[str, str] = {}  # in clear; those of other providers stay
-    limits: Limits | UnsetType = UNSET
+    limits: LimitsChange = LimitsChange()
 
     def __post_init__(self) -> None:
         if self.revoke_tokens and self.is_active is not False:

@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from llmring_core.gateway.errors import Unacceptable
-from llmring_core.gateway.limits import Budget, Limits, check_count
+from llmring_core.gateway.limits import Budget, Limits, LimitsChange, check_count
 from llmring_core.ids import ProjectId, TokenId
 
 PREFIX: Final = "sk-"
@@ -77,10 +77,11 @@ class TokenChange(Struct, frozen=True, kw_only=True):
     is_active: bool | UnsetType = UNSET
     max_requests: int | UnsetType | None = UNSET
     max_per_minute: int | UnsetType | None = UNSET
-    limits: Limits | UnsetType = UNSET
+    limits: LimitsChange = LimitsChange()
 
     def __post_init__(self) -> None:
-        if all(getattr(self, name) is UNSET for name in self.__struct_fields__):
+        values = (self.is_active, self.max_requests, self.max_per_minute)
+        if all(value is UNSET for value in values) and self.limits == LimitsChange():
             raise Unacceptable("no fields to update")
         _check_limits(self.max_requests, self.max_per_minute)
 
