@@ -1,6 +1,7 @@
 """Errors of the management API: what clients of such gateways read, and our own members beside."""
 
-from typing import Any, ClassVar, Final
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, TypeAlias
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
@@ -9,6 +10,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from llmring_core.errors import Invalid, LLMRingError
 from llmring_core.gateway import NoTokensForInactive
 from llmring_http.problems import STATUS, Problem, Unprocessable, problem_of, status_of
+
+Handler: TypeAlias = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 
 JSON: Final = "application/json"
 INVALID_BODY: Final = "invalid request body"
@@ -38,7 +41,8 @@ def management_problem(
 ) -> Response[ManagementProblem]:
     """Return the answer that any error of a management route stands for."""
     usual = problem_of(request, error)
-    content, status, headers = usual.content, usual.status_code, dict(usual.headers)
+    content, headers = usual.content, dict(usual.headers)
+    status = content.status
     said = str(error) if isinstance(error, LLMRingError) else content.title.lower()
     if isinstance(error, Invalid):
         status = 400  # what is wrong with it is in the detail, as everywhere
@@ -59,7 +63,7 @@ def management_problem(
     return Response(body, status_code=status, media_type=JSON, headers=headers)
 
 
-HANDLERS: Final = {
+HANDLERS: Final[dict[int | type[Exception], Handler]] = {
     LLMRingError: management_problem,
     HTTPException: management_problem,
     Exception: management_problem,
