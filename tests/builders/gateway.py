@@ -22,10 +22,10 @@ from llmring_core.gateway import (
     GatewayProject,
     Hold,
     RecogniseToken,
-    Sealed,
     SealedKey,
     Token,
 )
+from llmring_core.gateway.projects import place_of
 from llmring_core.gateway.tokens import digest_of, secret_of
 from llmring_core.ids import HoldId, TokenId
 from llmring_core.transactions import Begin
@@ -33,7 +33,6 @@ from tests.builders.accounts import PROJECT
 from tests.builders.kernel import NOON, P1
 
 HOUR = timedelta(hours=1)
-CLEAR = "sk-proj-Größe".encode().hex()  # a provider's key
 SECRET = secret_of(bytes(range(32)))
 GATEWAY_PROJECT = GatewayProject(
     id=P1,
@@ -106,5 +105,7 @@ def vault(*keys: bytes) -> LocalVault:
     return LocalVault(lambda: found)
 
 
-def sealed(key: SealedKey) -> Sealed:
-    return Sealed(key_id=key.key_id, box=key.sealed)
+def sealed_key(vault: LocalVault, provider: str, clear: str) -> SealedKey:
+    """Return a key of the usual project as it is stored."""
+    sealed = vault.seal(clear, place_of(P1, provider))
+    return SealedKey(provider=provider, key_id=sealed.key_id, sealed=sealed.box, shown="****")
