@@ -46,7 +46,8 @@ class TestAccess:
     def test_without_a_token_there_is_no_management(self, server_on_sqlite: RunningServer) -> None:
         for headers in ({}, {"Authorization": "Bearer None"}, {"Authorization": "Bearer x"}):
             answer = server_on_sqlite.http.get("/manage/projects", headers=headers)
-            assert answer.status_code == 404
+            said = "there is no management API; LLMRING_MANAGEMENT_TOKEN is not set"
+            refused(answer, 404, said)
 
 
 class TestProjects:

@@ -77,6 +77,4 @@ def _meant(status: int, received: bytes) -> Any:
     if status < 300:
         return found
     said = found.get("error") if isinstance(found, dict) else None
-    if status == 404 and said in (None, "not found"):
-        said = "there is no management API; does the server have a LLMRING_MANAGEMENT_TOKEN?"
     raise CannotStart(f"HTTP {status}: {said or 'the server says no more'}")

@@ -3,14 +3,22 @@
 from hmac import compare_digest
 
 from litestar.connection import ASGIConnection
-from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
-from llmring_core.errors import Unauthenticated
+from llmring_core.errors import NotFound, Unauthenticated
 from llmring_http.requests import headers_of
 
 BEARER = "Bearer "
+
+
+class NoManagement(NotFound):
+    """This server has no management token, and so no management API."""
+
+    code = "gateway.no-management"
+
+    def __init__(self) -> None:
+        super().__init__("there is no management API; LLMRING_MANAGEMENT_TOKEN is not set")
 
 
 class NoManagementToken(Unauthenticated):
@@ -32,15 +40,15 @@ class WrongManagementToken(Unauthenticated):
 
 
 def management_guard(token: str | None) -> Guard:
-    """Return what lets only managers pass; without a token it is as if there were no such routes.
+    """Return what lets only managers pass, and without a token nobody.
 
-    Raises: NoManagementToken, WrongManagementToken.
+    Raises: NoManagement, NoManagementToken, WrongManagementToken.
     """
     wanted = None if token is None else token.encode()
 
     def guard(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
         if wanted is None:
-            raise NotFoundException
+            raise NoManagement
         sent = headers_of(connection.scope).all(b"authorization")
         if len(sent) != 1 or not sent[0].startswith(BEARER):
             raise NoManagementToken

@@ -29,6 +29,7 @@ from llmring_core.gateway import (
 from llmring_core.ids import ProjectId, TokenId
 from llmring_http.decoding import AnyRequest, decode_body, public_query_parameters
 from llmring_http.management.access import (
+    NoManagement,
     NoManagementToken,
     WrongManagementToken,
     management_guard,
@@ -47,7 +48,7 @@ from llmring_http.management.wire import (
 )
 from llmring_http.problems import Unprocessable
 
-READ: Final = (NoManagementToken, WrongManagementToken, StoreUnavailable)
+READ: Final = (NoManagement, NoManagementToken, WrongManagementToken, StoreUnavailable)
 WRITE: Final = (*READ, Unprocessable, Unacceptable, InvalidField)
 UNCHECKED: Final = None  # clients of such gateways send JSON under any content type
 
@@ -167,7 +168,7 @@ async def keep_project(id: FromPath[str]) -> None:  # noqa: ARG001  it stays, wh
 
 
 def management_routes(token: str | None, project_delete: bool) -> Router:
-    """Return the routes under ``/manage``; without a token it is as if there were none."""
+    """Return the routes under ``/manage``; without a token they answer nobody."""
     return Router(
         "/manage",
         guards=[management_guard(token)],
