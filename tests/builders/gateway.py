@@ -21,6 +21,7 @@ from llmring_core.gateway import (
     FindAccess,
     GatewayProject,
     Hold,
+    Limits,
     RecogniseToken,
     SealedKey,
     Token,
@@ -109,3 +110,15 @@ def sealed_key(vault: LocalVault, provider: str, clear: str) -> SealedKey:
     """Return a key of the usual project as it is stored."""
     sealed = vault.seal(clear, place_of(P1, provider))
     return SealedKey(provider=provider, key_id=sealed.key_id, sealed=sealed.box, shown="****")
+
+
+async def add_gateway(work: AllWork) -> None:
+    """Put something awkward of the usual project, which is kept, into every table."""
+    await work.gateway.add(GATEWAY_PROJECT)
+    await work.gateway.put_key(P1, SEALED_KEY)
+    await work.tokens.add(token(2, is_active=False, deactivated_at=NOON, max_requests=2**53))
+    await work.tokens.add(TOKEN)
+    await work.tokens.take(TOKEN.id, 3, NOON)
+    await work.budgets.limit(TOKEN.id, Limits(max_usd=HOLD.usd))
+    await work.budgets.limit(P1, Limits(max_tokens=2**53 - 1))
+    await work.budgets.hold(HOLD)

@@ -79,11 +79,13 @@ def described(schema: OpenAPI) -> dict[str, Any]:
     logs["content"] |= {media: {"schema": {"type": "string"}} for media in FILES}
     logs["headers"] = {"X-Next-Cursor": {"schema": {"type": "string"}}}
     describe(document["paths"])
-    describe_management(document["paths"])
     for operations in document["paths"].values():
         for operation in operations.values():
             if _is_theirs(operation["responses"].get("400", {})):
                 del operation["responses"]["400"]
+    describe_management(document["paths"])
+    for operations in document["paths"].values():
+        for operation in operations.values():
             for status in ANYWHERE if "requestBody" in operation else ANYWHERE_WITHOUT_BODY:
                 operation["responses"].setdefault(
                     str(status), PROBLEM_ANSWER | {"description": HTTPStatus(status).phrase}

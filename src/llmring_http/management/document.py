@@ -23,6 +23,8 @@ TOO_LARGE: Final = {
     "content": {JSON: {"schema": {"$ref": "#/components/schemas/ManagementProblem"}}},
     "description": "Request Entity Too Large",
 }
+PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+FROM_OUTSIDE: Final = {"400", "404", "503"}  # the guard, before any route is known, says these too
 
 
 def describe_management(paths: dict[str, Any]) -> None:
@@ -35,3 +37,5 @@ def describe_management(paths: dict[str, Any]) -> None:
         if path.startswith("/manage/"):
             for operation in operations.values():
                 operation["security"] = [{"Bearer": []}]
+                for status in FROM_OUTSIDE & operation["responses"].keys():
+                    operation["responses"][status]["content"] |= PROBLEM
