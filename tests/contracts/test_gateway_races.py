@@ -9,13 +9,19 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from llmring_adapters.database import open_engine
+from llmring_adapters.gateway.cached import cached_access
 from llmring_adapters.transactions.all_work import AllWork
+from llmring_adapters.transactions.sql import sql_transactions
 from llmring_core.gateway import (
     Admission,
+    Admit,
     BudgetUsedUp,
     HoldBudget,
     LapseHolds,
@@ -29,6 +35,7 @@ from llmring_core.ids import HoldId, ProjectId, TokenId
 from llmring_core.transactions import Begin
 from tests.builders.gateway import SECRET, TOKEN, admitting, kept, token
 from tests.builders.kernel import NOON, P1, FakeClock, ids
+from tests.contracts.conftest import SCHEMA
 
 CALLS = 400
 LIMIT = 20
@@ -48,6 +55,11 @@ async def outcomes(calls: list[Awaitable[Any]]) -> Counter[str]:
     return Counter(type(one).__name__ for one in ended)
 
 
+def process(begin: Begin[AllWork], clock: FakeClock) -> Admit:
+    """A way in as every server process has one."""
+    return admitting(begin, clock, cached_access(begin))
+
+
 def holding(begin: Begin[AllWork], clock: FakeClock, prefix: int = 0) -> HoldBudget:
     return HoldBudget(begin, LapseHolds(begin, clock), clock, ids(prefix))
 
@@ -64,7 +76,7 @@ class TestAdmitting:
         self, begin: Begin[AllWork]
     ) -> None:
         await kept(begin, token(max_requests=100))
-        processes = [admitting(begin, FakeClock()) for _ in range(4)]
+        processes = [process(begin, FakeClock()) for _ in range(4)]
         ended = await outcomes([processes[n % 4](SECRET) for n in range(CALLS)])
         assert ended == {"Admission": 100, RequestsUsedUp.__name__: 300}
         assert await request_count(begin) == 100
@@ -72,7 +84,7 @@ class TestAdmitting:
     async def test_so_are_those_of_a_token_for_100_a_minute(self, begin: Begin[AllWork]) -> None:
         clock = FakeClock()
         await kept(begin, token(max_per_minute=100))
-        processes = [admitting(begin, clock) for _ in range(4)]
+        processes = [process(begin, clock) for _ in range(4)]
         for _ in range(2):
             ended = await outcomes([processes[n % 4](SECRET) for n in range(CALLS)])
             assert ended == {"Admission": 100, TooManyRequests.__name__: 300}
@@ -80,7 +92,7 @@ class TestAdmitting:
 
     async def test_changes_meanwhile_take_no_count_back(self, begin: Begin[AllWork]) -> None:
         await kept(begin, token(max_requests=CALLS))
-        admit = admitting(begin, FakeClock())
+        admit = process(begin, FakeClock())
 
         async def change(limit: int) -> None:
             async with begin() as work:
@@ -91,6 +103,20 @@ class TestAdmitting:
         ended = await outcomes([*(admit(SECRET) for _ in range(100)), *changes])
         assert ended == {"Admission": 100, "NoneType": 20}
         assert await request_count(begin) == 100
+
+    @pytest.mark.parametrize("backend", ["sqlite", "postgres"])  # memory is one process's
+    async def test_servers_of_one_database_count_together(self, engine: AsyncEngine) -> None:
+        url = engine.url.set(drivername=engine.url.get_backend_name())
+        other = open_engine(url.render_as_string(hide_password=False), SCHEMA)
+        try:
+            begins = [sql_transactions(engine), sql_transactions(other)]
+            await kept(begins[0], token(max_requests=100))
+            servers = [process(begin, FakeClock()) for begin in begins]
+            ended = await outcomes([servers[n % 2](SECRET) for n in range(CALLS)])
+            assert ended == {"Admission": 100, RequestsUsedUp.__name__: 300}
+            assert await request_count(begins[0]) == 100
+        finally:
+            await other.dispose()
 
 
 class TestBudgets:
