@@ -2,13 +2,25 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import asdict
-from sqlalchemy import Select, and_, bindparam, case, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from llmring_adapters.accounts.sql import projects
 from llmring_adapters.gateway.tables import (
@@ -41,6 +53,34 @@ TOKEN = Token.__struct_fields__
 COUNTERS = Counters.__struct_fields__
 KEY = SealedKey.__struct_fields__
 CHANGEABLE = ("is_active", "deactivated_at", "max_requests", "max_per_minute")
+
+
+def _charge() -> ReturningUpdate[Any]:
+    """Return the statement that grants all that is asked for, or nothing.
+
+    Every limited call pays for it, so it is built once.
+    """
+    c, wanted = gateway_tokens.c, bindparam("wanted", type_=BigInteger())
+    now, since, until = (bindparam(name, type_=UtcDateTime()) for name in ("now", "since", "until"))
+    over = or_(c.window_began_at.is_(None), c.window_began_at <= since, c.window_began_at >= until)
+    used = case((over, 0), else_=c.window_count)
+    fits = and_(
+        c.id == bindparam("asked", type_=String(36)),
+        c.is_active,
+        c.expires_at > now,
+        or_(c.max_requests.is_(None), c.request_count + wanted <= c.max_requests),
+        or_(c.max_per_minute.is_(None), used + wanted <= c.max_per_minute),
+    )
+    charged = update(gateway_tokens).values(
+        request_count=c.request_count + wanted,
+        last_used_at=now,
+        window_began_at=case((over, now), else_=c.window_began_at),
+        window_count=used + wanted,
+    )
+    return charged.where(fits).returning(c.id)
+
+
+CHARGE: Final = _charge()
 
 
 class SqlGatewayBook(GatewayBook):
@@ -164,27 +204,8 @@ class SqlTokenBook(TokenBook):
 
     async def take(self, token: TokenId, wanted: int, at: datetime) -> Taken:
         c = gateway_tokens.c
-        over = or_(
-            c.window_began_at.is_(None),
-            c.window_began_at <= at - WINDOW,
-            c.window_began_at >= at + WINDOW,
-        )
-        used = case((over, 0), else_=c.window_count)
-        fits = and_(
-            c.id == token,
-            c.is_active,
-            c.expires_at > at,
-            or_(c.max_requests.is_(None), c.request_count + wanted <= c.max_requests),
-            or_(c.max_per_minute.is_(None), used + wanted <= c.max_per_minute),
-        )
-        now = bindparam("now", at, type_=UtcDateTime())
-        charged = update(gateway_tokens).values(
-            request_count=c.request_count + wanted,
-            last_used_at=now,
-            window_began_at=case((over, now), else_=c.window_began_at),
-            window_count=used + wanted,
-        )
-        granted = await self._connection.execute(charged.where(fits).returning(c.id))
+        asked = {"asked": token, "wanted": wanted, "now": at, "since": at - WINDOW}
+        granted = await self._connection.execute(CHARGE, asked | {"until": at + WINDOW})
         if granted.one_or_none() is not None:
             return Taken(granted=wanted, refusal=None)
         locked = select(*(c[name] for name in COUNTERS)).where(c.id == token).with_for_update()
