@@ -17,6 +17,7 @@ HEAD = """\
 Every error is `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `code`
 and `request_id`, which is also the header `X-Request-ID`. `detail` is a sentence; for 422 it may be
 a list of `{type, loc, msg, input}` that names each field and the rule it breaks. `code` is stable.
+Under `/manage` errors are `application/json` with one more member, `error`; 422 is 400 there.
 
 | status | code | means |
 |---|---|---|

@@ -1,13 +1,12 @@
-"""The composition root. It and ``choices`` alone name concrete adapters."""
+"""The composition root. It, its parts and ``choices`` alone name concrete adapters."""
 
-from asyncio import Condition, to_thread
+from asyncio import Condition
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
-from llmring_adapters.database import open_engine
 from llmring_adapters.gateway.forwarding_memory import ListedTokens, MemoryBreaker
 from llmring_adapters.gateway.web import WebUpstream
 from llmring_adapters.group_commit import GroupCommit
@@ -15,8 +14,6 @@ from llmring_adapters.registry.archive import KeptArchive
 from llmring_adapters.registry.bundled import bundled_snapshot
 from llmring_adapters.registry.live import LiveRegistry
 from llmring_adapters.registry.web import WebRegistrySource, registry_client
-from llmring_adapters.system import random_secret, time_ordered_id, utc_now
-from llmring_adapters.transactions.sql import sql_reads, sql_transactions
 from llmring_adapters.transparency.witness_web import witness_client
 from llmring_app.choices import (
     board_of,
@@ -25,10 +22,10 @@ from llmring_app.choices import (
     validity_of_a_check,
     witnesses_of,
 )
+from llmring_app.foundation import Foundation
+from llmring_app.gateway_container import GatewayContainer
 from llmring_app.log_keys import log_key
-from llmring_app.measures import Measures
 from llmring_app.receipt_keys import receipt_key
-from llmring_app.settings import Settings
 from llmring_core.accounts import (
     Authenticate,
     CreateApiKey,
@@ -93,24 +90,14 @@ from llmring_core.usage import (
 )
 
 
-class Container(containers.DeclarativeContainer):
+class Container(GatewayContainer):
     """Singletons and Objects are infrastructure; every Factory is a use case."""
 
-    settings = providers.Dependency(instance_of=Settings)
-    clock = providers.Object(utc_now)
-    aside = providers.Object(to_thread)
-    new_id = providers.Object(time_ordered_id)
-    new_secret = providers.Object(random_secret)
-    engine = providers.Singleton(
-        open_engine,
-        url=settings.provided.database_url,
-        schema=settings.provided.database_schema,
-        pool_size=settings.provided.database_pool_size,
-        max_overflow=settings.provided.database_pool_overflow,
-    )
-    measures = providers.Singleton(Measures)
-    begin = providers.Singleton(sql_transactions, engine, measures.provided.outages)
-    read = providers.Singleton(sql_reads, engine, measures.provided.outages)
+    settings, measures = Foundation.settings, Foundation.measures
+    clock, aside = Foundation.clock, Foundation.aside
+    new_id, new_secret = Foundation.new_id, Foundation.new_secret
+    begin, read = Foundation.begin, Foundation.read
+
     find_key = providers.Singleton(cached_keys, read)
     bundled = providers.Singleton(bundled_snapshot)
     registry = providers.Singleton(LiveRegistry, bundled)

@@ -15,6 +15,7 @@ from llmring_app.container import Container, use_cases
 from llmring_app.cosigning import log_cosigned
 from llmring_app.database import opened
 from llmring_app.forwarding import forwarding, proxy_of
+from llmring_app.gateway_upkeep import gateway_kept
 from llmring_app.log_keys import check_log_key
 from llmring_app.metrics import exposition
 from llmring_app.refreshing import kept_fresh
@@ -50,6 +51,8 @@ def application(container: Container) -> ASGIApp:
         access_log=settings.access_log,
         metrics=partial(exposition, container),
         metrics_token=settings.metrics_token,
+        management_token=settings.management_token,
+        project_delete=settings.gateway_project_delete,
     )
 
     @asynccontextmanager
@@ -58,6 +61,8 @@ def application(container: Container) -> ASGIApp:
             await container.load_registry()()
             await container.adopt_key()()
             await check_log_key(container.read(), container.log_signer())
+            if settings.management_token is not None:
+                container.vault()  # a key that cannot be used is found out now
             _collect_rarely()
             async with (
                 container.registry_client(),
@@ -65,6 +70,7 @@ def application(container: Container) -> ASGIApp:
                 kept_fresh(container),
                 log_continued(container),
                 log_cosigned(container),
+                gateway_kept(container),
                 closing(container),
                 forwarding(container, proxy),
             ):

@@ -4,16 +4,41 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeAlias, get_type_hints
+from typing import Final, Self, get_type_hints
 from urllib.parse import urlsplit
 
-from msgspec import Meta, convert, json, to_builtins
+from msgspec import convert, json, to_builtins
 
 from llmring_adapters.database import url_of
 from llmring_adapters.redis import pool_of
 from llmring_app.dotenv import read_dotenv
 from llmring_app.errors import BadSetting
 from llmring_app.gateway_settings import GatewaySettings
+from llmring_app.setting_types import (
+    Auth,
+    Bytes,
+    Connections,
+    DatabaseUrl,
+    EncryptionKeys,
+    Environment,
+    FileName,
+    Flag,
+    Key,
+    KeyName,
+    LogFormat,
+    LogLevel,
+    LogName,
+    Origins,
+    RedisUrl,
+    Requests,
+    SchemaName,
+    Seconds,
+    SomeConnections,
+    SomeSeconds,
+    Token,
+    WebUrl,
+    Witnesses,
+)
 from llmring_app.witness_keys import witness_in
 
 PREFIX: Final = "LLMRING_"
@@ -22,7 +47,9 @@ SECRET_FILES: Final = {
     "database_url_file": "database_url",
     "redis_url_file": "redis_url",
     "metrics_token_file": "metrics_token",
+    "management_token_file": "management_token",
 }
+TWINS: Final = {"MANAGEMENT_TOKEN": "management_token", "ENCRYPTION_KEY": "encryption_key"}
 LISTS: Final = ("cors_origins", "witnesses")
 PUBLIC_REGISTRY: Final = "https://llmring.github.io/registry/"
 HISTORIC_AUTH: Final = "api_key_validation_mode"
@@ -48,84 +75,6 @@ TOLERATED: Final = frozenset(
         "strict_cost",
     }
 )
-
-# A description completes the sentence "LLMRING_X must be ...".
-Environment: TypeAlias = Annotated[
-    Literal["dev", "test", "prod"], Meta(description="dev, test or prod")
-]
-DatabaseUrl: TypeAlias = Annotated[
-    str, Meta(description="a URL such as sqlite:///./llmring.db or postgresql://host/name")
-]
-SchemaName: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"^(?!pg_)[a-z_][a-z0-9_]{0,62}$",
-        description="lower-case letters, digits and _, and not start with pg_",
-    ),
-]
-RedisUrl: TypeAlias = Annotated[
-    Annotated[str, Meta(pattern=r"^(rediss?|unix)://\S+$")] | None,
-    Meta(description="a redis://, rediss:// or unix:// URL"),
-]
-WebUrl: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"^https?://[^\s/@?#]+[^\s@?#]*$",
-        description="an http:// or https:// URL without user, query or fragment",
-    ),
-]
-Origins: TypeAlias = Annotated[
-    tuple[Annotated[str, Meta(pattern=r"^(\*|https?://[^\s/@,*]+)$")], ...],
-    Meta(description="origins such as http://localhost:5173, by commas or as a JSON array"),
-]
-Auth: TypeAlias = Annotated[Literal["open", "keys"], Meta(description="open or keys")]
-Flag: TypeAlias = Annotated[bool, Meta(description="true or false")]
-Seconds: TypeAlias = Annotated[
-    int, Meta(ge=0, le=31_536_000, description="whole seconds from 0 to 31536000, a year")
-]
-SomeSeconds: TypeAlias = Annotated[
-    int, Meta(ge=1, le=3600, description="whole seconds from 1 to 3600, an hour")
-]
-Requests: TypeAlias = Annotated[
-    int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")
-]
-Connections: TypeAlias = Annotated[
-    int, Meta(ge=0, le=1000, description="a whole number from 0 to 1000")
-]
-SomeConnections: TypeAlias = Annotated[
-    int, Meta(ge=1, le=1000, description="a whole number from 1 to 1000")
-]
-Bytes: TypeAlias = Annotated[
-    int, Meta(ge=1024, le=2**30, description="a whole number of bytes from 1024 to 1073741824")
-]
-LogFormat: TypeAlias = Annotated[Literal["json", "text"] | None, Meta(description="json or text")]
-LogLevel: TypeAlias = Annotated[
-    Literal["debug", "info", "warning", "error"],
-    Meta(description="debug, info, warning or error"),
-]
-Key: TypeAlias = Annotated[
-    Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}=?$")] | None,
-    Meta(description="32 bytes as base64url"),
-]
-KeyName: TypeAlias = Annotated[
-    Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None,
-    Meta(description="1 to 64 letters, digits, dots, hyphens or underscores"),
-]
-LogName: TypeAlias = Annotated[
-    Annotated[str, Meta(pattern=r"^[!-*,-~]{1,200}$")] | None,
-    Meta(description="a name such as bills.example.com/log, without blanks and plus signs"),
-]
-Witnesses: TypeAlias = Annotated[
-    tuple[Annotated[str, Meta(pattern=r"^https?://[^\s/@?#=]+[^\s@?#=]*=[^\s=]+$")], ...],
-    Meta(max_length=16, description="at most 16 pairs URL=KEY of witnesses, by commas"),
-]
-FileName: TypeAlias = Annotated[
-    Annotated[str, Meta(min_length=1)] | None, Meta(description="the name of a file")
-]
-Token: TypeAlias = Annotated[
-    Annotated[str, Meta(pattern=r"^[!-~]{16,256}$")] | None,
-    Meta(description="16 to 256 visible ASCII characters"),
-]
 
 
 class Settings(GatewaySettings, frozen=True, kw_only=True):
@@ -159,6 +108,10 @@ class Settings(GatewaySettings, frozen=True, kw_only=True):
     log_origin: LogName = None  # without it, made of the log's key
     log_key_file: FileName = None
     witnesses: Witnesses = ()
+    management_token: Token = None  # without it, nobody manages the gateway
+    gateway_project_delete: Flag = False
+    encryption_key: EncryptionKeys = None  # without it, the file's
+    encryption_key_file: FileName = None
 
     @classmethod
     def read(cls, environment: Mapping[str, str], dotenv: Path = DOTENV) -> Self:
@@ -166,7 +119,11 @@ class Settings(GatewaySettings, frozen=True, kw_only=True):
 
         Raises: BadSetting, naming the variable and the rule, never the value.
         """
-        texts = _by_field(read_dotenv(dotenv)) | _by_field(environment)
+        sources = (read_dotenv(dotenv), environment)
+        texts: dict[str, str] = {}
+        for read in (_by_twin, _by_field):  # under our own names they count for more
+            for source in sources:
+                texts |= read(source)
         values = {field: _value(field, text) for field, text in texts.items()}
         if values.get("env") == "prod" and "database_url" not in values:
             raise BadSetting("LLMRING_DATABASE_URL must be set for production")
@@ -189,7 +146,8 @@ class Settings(GatewaySettings, frozen=True, kw_only=True):
         values["database_url"] = without_password(self.database_url)
         values["redis_url"] = self.redis_url and without_password(self.redis_url)
         values["metrics_token"] = self.metrics_token and "***"
-        values["receipts_private_key_b64"] = self.receipts_private_key_b64 and "***"
+        for secret in ("receipts_private_key_b64", "management_token", "encryption_key"):
+            values[secret] = getattr(self, secret) and "***"
         return {variable(field): value for field, value in values.items()}
 
     def __repr__(self) -> str:  # a traceback or a log may print it
@@ -215,6 +173,12 @@ def without_password(url: str) -> str:
     """Return ``url`` with what may be a secret in it replaced by ``***``."""
     hidden = re.sub(r"(?s)//([^:/]*):.*@", r"//\1:***@", url)  # to the last @: passwords hold some
     return re.sub(r"(?i)([?&][^=&]*(?:pass|secret|token|key)[^=&]*)=[^&]*", r"\1=***", hidden)
+
+
+def _by_twin(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what one source says under the names that other gateways know."""
+    given = {field: variables.get(name, "").strip() for name, field in TWINS.items()}
+    return {field: text for field, text in given.items() if text}
 
 
 def _by_field(variables: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from llmring_http.frame import framed
 from llmring_http.gateway.proxy import Proxy, with_gateway
 from llmring_http.guard import guarded
 from llmring_http.health.routes import HealthController
+from llmring_http.management.routes import management_routes
 from llmring_http.metrics import metrics_route
 from llmring_http.options import HttpOptions, Lifespan
 from llmring_http.problems import domain_problem, http_problem, unexpected_problem
@@ -109,8 +110,9 @@ def create_litestar(
     metrics = []
     if options.metrics is not None:
         metrics = [metrics_route(options.metrics, options.metrics_token)]
+    management = management_routes(options.management_token, options.project_delete)
     return Litestar(
-        [*HANDLERS, log, *bulk, *metrics],
+        [*HANDLERS, log, *bulk, *metrics, management],
         dependencies=dependencies
         | {
             "caller": Provide(caller_provider(options.trust_identity_headers)),

@@ -31,3 +31,5 @@ class HttpOptions:
     access_log: bool = False
     metrics: Callable[[], bytes] | None = None  # Prometheus text; None: there is no /metrics
     metrics_token: str | None = None  # without one, only direct callers nearby are answered
+    management_token: str | None = None  # without one, there is no management API
+    project_delete: bool = False  # whether managers may delete projects

@@ -25,6 +25,7 @@ from llmring_core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from llmring_core.gateway import Unacceptable
 from llmring_core.gateway.forwarding import (
     CallRefused,
     MethodNotAllowed,
@@ -38,6 +39,7 @@ STATUS: Final[dict[type[LLMRingError], int]] = {
     Invalid: 422,
     BadSignature: 400,  # as historic servers answer
     CannotCertify: 400,  # the same
+    Unacceptable: 400,  # as other gateways answer
     BadSubmission: 400,  # as C2SP tlog-witness has it
     CallRefused: 400,  # as OpenAI answers
     Unauthenticated: 401,

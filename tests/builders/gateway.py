@@ -1,49 +1,124 @@
-"""Providers and calls."""
+"""Gateway projects, tokens and budgets, and the use cases over them."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from msgspec.structs import replace
 
-from llmring_core.gateway.forwarding import Head, Provider, Providers, Timeouts
-
-TIMEOUTS = Timeouts(
-    connect_s=5, first_byte_s=120, idle_s=60, answer_s=900, stream_s=3600, keep_alive_s=30
+from llmring_adapters.gateway.cached import stored_access
+from llmring_adapters.gateway.tally import BufferedTally
+from llmring_adapters.gateway.vault import LocalVault
+from llmring_adapters.group_commit import GroupCommit
+from llmring_adapters.transactions.all_work import AllWork
+from llmring_core.clock import Clock
+from llmring_core.gateway import (
+    Admit,
+    ChargeRequest,
+    ChargeTogether,
+    FindAccess,
+    GatewayProject,
+    Hold,
+    Limits,
+    RecogniseToken,
+    SealedKey,
+    Token,
 )
-PROVIDER = Provider(
-    name="openai",
-    origin="https://api.openai.com",
-    base_path="",
-    credential="bearer",
-    endpoints=("/v1/chat/completions", "/v1/models", "/v1/models/*"),
-    methods=frozenset({"GET", "POST", "OPTIONS"}),
-    timeouts=TIMEOUTS,
-    params={},
-    origins=frozenset(),
-    required_headers=(),
-    models=(),
+from llmring_core.gateway.projects import place_of
+from llmring_core.gateway.tokens import digest_of, secret_of
+from llmring_core.ids import HoldId, TokenId
+from llmring_core.transactions import Begin
+from tests.builders.accounts import PROJECT
+from tests.builders.kernel import NOON, P1
+
+HOUR = timedelta(hours=1)
+SECRET = secret_of(bytes(range(32)))
+GATEWAY_PROJECT = GatewayProject(
+    id=P1,
+    name=PROJECT.name,
+    is_active=True,
+    deactivated_at=None,
+    default_provider="openai",
+    created_at=NOON,
+    updated_at=NOON,
+    deleted_at=None,
 )
-CLAUDE = replace(
-    PROVIDER,
-    name="anthropic",
-    origin="https://api.anthropic.com",
-    credential="x-api-key",
-    endpoints=("/v1/messages",),
-    methods=frozenset({"POST"}),
-    models=("claude-*",),
+TOKEN = Token(
+    id=TokenId("01990000-0000-7000-8000-000000000001"),
+    project=P1,
+    digest=digest_of(SECRET),
+    shown="sk-AAEC**************Hx8f",
+    created_at=NOON,
+    expires_at=NOON + HOUR,
+    is_active=True,
+    deactivated_at=None,
+    max_requests=None,
+    max_per_minute=None,
+    request_count=0,
+    cache_hit_count=0,
+    last_used_at=None,
 )
+HOLD = Hold(
+    id=HoldId("01990000-0000-7000-8000-00000000000a"),
+    project=P1,
+    token=TOKEN.id,
+    usd=Decimal("0.000000000001"),
+    tokens=1,
+    lapses_at=NOON + HOUR,
+)
+SEALED_KEY = SealedKey(provider="openai", key_id="enc_1", sealed=bytes(range(256)), shown="sk-...")
 
 
-def provider(**changes: Any) -> Provider:
-    return replace(PROVIDER, **changes)
+def token(number: int = 1, **changes: Any) -> Token:
+    """Return the token of that number; another number, another id and digest."""
+    id = TokenId(f"01990000-0000-7000-8000-{number:012x}")
+    digest = TOKEN.digest if number == 1 else sha256(str(number).encode()).hexdigest()
+    return replace(TOKEN, **({"id": id, "digest": digest} | changes))
 
 
-def providers(*some: Provider) -> Providers:
-    """Return these, the first as the default."""
-    return Providers(by_name={one.name: one for one in some}, default=some[0])
+def hold(number: int, **changes: Any) -> Hold:
+    id = HoldId(f"01990000-0000-7000-8000-{number:012x}")
+    return replace(HOLD, **({"id": id} | changes))
 
 
-def head(method: str = "POST", path: str = "/v1/chat/completions", **headers: str) -> Head:
-    """Return a call's head; ``path`` may hold a query."""
-    raw, _, query = path.partition("?")
-    fields = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
-    return Head(method=method, raw_path=raw.encode(), query=query.encode(), headers=fields)
+async def kept(begin: Begin[AllWork], *tokens: Token, **settings: Any) -> None:
+    """Keep the usual project with these gateway settings, and its tokens."""
+    async with begin() as work:
+        await work.accounts.add_project(PROJECT)
+        await work.gateway.add(replace(GATEWAY_PROJECT, **settings))
+        for one in tokens:
+            await work.tokens.add(one)
+
+
+def charging(begin: Begin[AllWork], clock: Clock) -> ChargeRequest:
+    return ChargeRequest(GroupCommit(ChargeTogether(begin, clock)), BufferedTally(begin), clock)
+
+
+def admitting(begin: Begin[AllWork], clock: Clock, find: FindAccess | None = None) -> Admit:
+    """A way in of its own, as another process has."""
+    return Admit(RecogniseToken(find or stored_access(begin), clock), charging(begin, clock))
+
+
+def vault(*keys: bytes) -> LocalVault:
+    found: Sequence[bytes] = keys or (bytes(32),)
+    return LocalVault(lambda: found)
+
+
+def sealed_key(vault: LocalVault, provider: str, clear: str) -> SealedKey:
+    """Return a key of the usual project as it is stored."""
+    sealed = vault.seal(clear, place_of(P1, provider))
+    return SealedKey(provider=provider, key_id=sealed.key_id, sealed=sealed.box, shown="****")
+
+
+async def add_gateway(work: AllWork) -> None:
+    """Put something awkward of the usual project, which is kept, into every table."""
+    await work.gateway.add(GATEWAY_PROJECT)
+    await work.gateway.put_key(P1, SEALED_KEY)
+    await work.tokens.add(token(2, is_active=False, deactivated_at=NOON, max_requests=2**53))
+    await work.tokens.add(TOKEN)
+    await work.tokens.take(TOKEN.id, 3, NOON)
+    await work.budgets.limit(TOKEN.id, Limits(max_usd=HOLD.usd))
+    await work.budgets.limit(P1, Limits(max_tokens=2**53 - 1))
+    await work.budgets.hold(HOLD)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.manager import TOKEN, Manager
 from tests.integration.server import RunningServer, Tenant, running
 from tests.services.postgres import new_database
 from tests.services.search import skip_when_unavailable
@@ -47,3 +48,30 @@ def tenant(server: RunningServer) -> Tenant:
 def anyone(server_on_sqlite: RunningServer) -> Tenant:
     """A project of this test's own where it does not matter which database is behind."""
     return server_on_sqlite.tenant()
+
+
+@pytest.fixture(scope="session")
+def managed_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    with running(tmp_path_factory.mktemp("managed"), management_token=TOKEN) as server:
+        yield Manager(server)
+
+
+@pytest.fixture(scope="session")
+def managed_on_postgres(
+    postgres_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Manager]:
+    folder = tmp_path_factory.mktemp("managed-on-postgres")
+    with (
+        skip_when_unavailable(),
+        new_database(postgres_server) as url,
+        running(
+            folder, management_token=TOKEN, database_url=url, gateway_project_delete="true"
+        ) as server,
+    ):
+        yield Manager(server)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def manage(request: pytest.FixtureRequest) -> Manager:
+    found: Manager = request.getfixturevalue(f"managed_on_{request.param}")
+    return found

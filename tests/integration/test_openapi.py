@@ -10,6 +10,14 @@ from msgspec.structs import fields
 
 from llmring_core.registry import Change
 from llmring_http.health.routes import Alive, Health, RegistryHealth, Root
+from llmring_http.management.problems import ManagementProblem
+from llmring_http.management.wire import (
+    BudgetBody,
+    IssuedBody,
+    ProjectBody,
+    RevokedBody,
+    TokenBody,
+)
 from llmring_http.problems import FieldError, Problem
 from llmring_http.receipts.certification_wire import (
     CertifiedLog,
@@ -76,11 +84,24 @@ ROUTES = {
     "get /log/tile/{level}/{path}",
     "get /log/tile/entries/{path}",
     "get /log/consistency",
+    "get /manage/projects",
+    "post /manage/projects",
+    "get /manage/projects/{id}",
+    "patch /manage/projects/{id}",
+    "delete /manage/projects/{id}",
+    "post /manage/projects/{id}/tokens/revoke",
+    "get /manage/tokens",
+    "post /manage/tokens",
+    "get /manage/tokens/{id}",
+    "patch /manage/tokens/{id}",
+    "delete /manage/tokens/{id}",
 }
 PUBLIC = (  # though they are where tenants' routes are
     "get /api/v1/receipts/public-key",
     "post /api/v1/receipts/verify",
 )
+ERRORS = {"application/problem+json": "Problem"}
+MANAGEMENT_ERRORS = {"application/json": "ManagementProblem"}
 ANSWERS = [
     Root,
     Health,
@@ -111,6 +132,12 @@ ANSWERS = [
     PreviewPart,
     UncertifiedLog,
     UncertifiedPage,
+    ProjectBody,
+    TokenBody,
+    IssuedBody,
+    RevokedBody,
+    BudgetBody,
+    ManagementProblem,
     Problem,
     FieldError,
 ]
@@ -150,7 +177,7 @@ def test_every_operation_is_whole(document: dict[str, Any]) -> None:
     assert len(set(names)) == len(names)
     for name, operation in operations(document):
         assert operation["description"] and operation["tags"], name
-        assert operation["responses"].keys() >= {"200"}, name
+        assert {"200", "201", "204"} & operation["responses"].keys(), name
         in_path = {part["name"] for part in operation.get("parameters", []) if part["in"] == "path"}
         assert in_path == set(re.findall(r"\{(\w+)\}", name)), name
         for answer in operation["responses"].values():
@@ -206,8 +233,13 @@ def test_usage_needs_a_key_and_the_rest_does_not(document: dict[str, Any]) -> No
 def test_errors_are_the_ones_we_send(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         for status, answer in operation["responses"].items():
-            if status not in ("200", "201", "304"):
-                assert answer["content"].keys() == {"application/problem+json"}, (name, status)
+            if status not in ("200", "201", "204", "304"):
+                schemas = {
+                    m: a["schema"]["$ref"].split("/")[-1] for m, a in answer["content"].items()
+                }
+                managing = MANAGEMENT_ERRORS if "/manage/" in name else {}
+                assert schemas and schemas.items() <= (ERRORS | managing).items(), (name, status)
+                assert managing or schemas == ERRORS, (name, status)
     log = document["paths"]["/api/v1/log"]["post"]["responses"]
     assert log.keys() == {
         *("200", "400", "401", "404", "408", "409", "413", "414", "415", "422", "431", "503")

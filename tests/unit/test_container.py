@@ -8,7 +8,8 @@ from llmring_app.settings import Settings
 
 
 def test_every_use_case_is_wired(tmp_path: Path) -> None:
-    keys = {name: str(tmp_path / name) for name in ("receipts_key_file", "log_key_file")}
+    files = ("receipts_key_file", "log_key_file", "encryption_key_file")
+    keys = {name: str(tmp_path / name) for name in files}
     container = Container(settings=Settings(database_url="sqlite://", **keys))
     container.check_dependencies()
 

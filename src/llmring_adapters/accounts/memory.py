@@ -33,6 +33,12 @@ class MemoryAccountBook(AccountBook):
     async def project_named(self, name: str) -> Project | None:
         return next((p for p in self._projects.values() if p.name == name), None)
 
+    async def rename_project(self, id: ProjectId, name: str) -> None:
+        holder = await self.project_named(name)
+        if holder is not None and holder.id != id:
+            raise DuplicateProject(name)
+        self._projects[id] = replace(self._projects[id], name=name)
+
     async def add_key(self, key: ApiKey) -> None:
         if key.digest in self._keys:
             raise DuplicateApiKey

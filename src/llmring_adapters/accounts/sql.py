@@ -17,7 +17,7 @@ from llmring_core.accounts import (
     DuplicateProject,
     Project,
 )
-from llmring_core.ids import ApiKeyId
+from llmring_core.ids import ApiKeyId, ProjectId
 
 projects = Table(
     "projects",
@@ -53,6 +53,13 @@ class SqlAccountBook(AccountBook):
         found = await self._connection.execute(select(projects).where(projects.c.name == name))
         row = found.one_or_none()
         return None if row is None else convert(row, Project, from_attributes=True)
+
+    async def rename_project(self, id: ProjectId, name: str) -> None:
+        renamed = update(projects).where(projects.c.id == id).values(name=name)
+        try:
+            await self._connection.execute(renamed)
+        except IntegrityError as error:
+            raise DuplicateProject(name) from error
 
     async def add_key(self, key: ApiKey) -> None:
         try:

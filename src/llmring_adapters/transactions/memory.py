@@ -5,6 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from llmring_adapters.accounts.memory import MemoryAccountBook
+from llmring_adapters.gateway.memory import (
+    MemoryBudgetBook,
+    MemoryGatewayBook,
+    MemoryTokenBook,
+)
 from llmring_adapters.idempotency.memory import MemoryAnswerBook
 from llmring_adapters.journal import Journal, JournaledDict, undo
 from llmring_adapters.receipts.certified_memory import MemoryCertifications
@@ -17,6 +22,8 @@ from llmring_adapters.registry.memory import MemorySnapshotBook
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transparency.memory import MemoryLog
 from llmring_adapters.usage.memory import MemoryUsageLedger
+from llmring_core.accounts import Project
+from llmring_core.ids import ProjectId
 from llmring_core.transactions import Begin
 
 
@@ -24,13 +31,17 @@ class MemoryWork:
     """Every store; what they hold lives as long as this object."""
 
     def __init__(self, journal: Journal) -> None:
-        self.accounts = MemoryAccountBook(JournaledDict(journal), JournaledDict(journal))
+        projects = JournaledDict[ProjectId, Project](journal)
+        self.accounts = MemoryAccountBook(projects, JournaledDict(journal))
         self.answers = MemoryAnswerBook(JournaledDict(journal))
+        self.budgets = MemoryBudgetBook(journal)
+        self.gateway = MemoryGatewayBook(journal, projects)
         self.keys = MemoryKeyBook(journal)
         self.log = self.sequence = MemoryLog(journal)
         self.receipts = MemoryReceiptBook(journal)
         self.snapshots = MemorySnapshotBook(JournaledDict(journal))
         self.statements = MemoryStatementBook(journal)
+        self.tokens = MemoryTokenBook(journal, self.gateway, self.budgets)
         self.usage = MemoryUsageLedger(JournaledDict(journal), {}, journal)
         self.certifications = MemoryCertifications(self.usage, JournaledDict(journal))
 

@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from llmring_adapters.accounts.sql import SqlAccountBook
 from llmring_adapters.database import BROKEN, PASSING, READ_ONLY, Outages, limited
+from llmring_adapters.gateway.budgets import SqlBudgetBook
+from llmring_adapters.gateway.sql import SqlGatewayBook, SqlTokenBook
 from llmring_adapters.idempotency.sql import SqlAnswerBook
 from llmring_adapters.receipts.certified_sql import SqlCertifications
 from llmring_adapters.receipts.sql import SqlKeyBook, SqlReceiptBook
@@ -29,12 +31,15 @@ class SqlWork:
     def __init__(self, connection: AsyncConnection) -> None:
         self.accounts = SqlAccountBook(connection)
         self.answers = SqlAnswerBook(connection)
+        self.budgets = SqlBudgetBook(connection)
         self.certifications = SqlCertifications(connection)
+        self.gateway = SqlGatewayBook(connection)
         self.keys = SqlKeyBook(connection)
         self.log = self.sequence = SqlLog(connection)
         self.receipts = SqlReceiptBook(connection)
         self.snapshots = SqlSnapshotBook(connection)
         self.statements = SqlStatementBook(connection)
+        self.tokens = SqlTokenBook(connection)
         self.usage = SqlUsageLedger(connection)
 
 

@@ -11,6 +11,7 @@ from llmring_app.cli.parsing import (
 )
 from llmring_app.cli.printing import print_aside, print_json, print_table
 from llmring_app.database import opened
+from llmring_app.encryption_keys import add_encryption_key
 from llmring_core.accounts import ApiKey, IssuedKey, Project
 
 
@@ -21,6 +22,14 @@ def add(commands: Commands) -> None:
     list_parser = add_command(group, "list", "list all keys; they are shown shortened", list_keys)
     revoke_parser = add_command(group, "revoke", "close a key for good", revoke)
     rotate_parser = add_command(group, "rotate", "replace a key; its project stays", rotate)
+    add_json(
+        add_command(
+            group,
+            "rotate-encryption",
+            "encrypt stored provider keys with a new key; servers go on",
+            rotate_encryption,
+        )
+    )
     for parser in (revoke_parser, rotate_parser):
         parser.add_argument("id", metavar="ID", help="as `llmring-server keys list` shows it")
     for parser in (create_parser, list_parser, rotate_parser):
@@ -48,6 +57,18 @@ async def revoke(args: Namespace) -> int:
     async with opened(container):
         key = await container.revoke_api_key()(args.id)
     print(f"Revoked {key.id} {key.shown}; running servers refuse it within a second")
+    return 0
+
+
+async def rotate_encryption(args: Namespace) -> int:
+    container = container_of(args)
+    async with opened(container):
+        add_encryption_key(container.settings(), container.new_secret())
+        count = await container.reseal_keys()()
+    if args.json:
+        print_json({"provider_keys": count})
+    else:
+        print(f"{count} provider keys are encrypted with the key in force")
     return 0
 
 

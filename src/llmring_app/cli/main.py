@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from llmring_adapters.archive.manifest import BadArchive
 from llmring_adapters.migrations import SchemaTooNew
-from llmring_app.cli import backup, config, keys, receipts, registry, serve, usage, witness
+from llmring_app.cli import backup, config, keys, manage, receipts, registry, serve, usage, witness
 from llmring_app.cli import database as database_group
 from llmring_app.errors import CannotStart
 from llmring_core import __version__
@@ -47,7 +47,8 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser("llmring-server", description="Without a command: serve.")
     parser.add_argument("--version", action="version", version=f"llmring-server {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (serve, database_group, backup, keys, registry, receipts, witness, usage, config):
+    groups = (serve, database_group, backup, keys, manage, registry, receipts, witness, usage)
+    for group in (*groups, config):
         group.add(commands)
     return parser
 

@@ -12,6 +12,7 @@ from llmring_core.accounts.errors import (
 from llmring_core.accounts.model import ApiKey, Caller, IssuedKey, Project
 from llmring_core.accounts.ports import AccountBook, AccountsWork, FindApiKey
 from llmring_core.accounts.use_cases import (
+    MAX_PROJECT_NAME,
     Authenticate,
     CreateApiKey,
     FindProject,
@@ -22,6 +23,7 @@ from llmring_core.accounts.use_cases import (
 
 __all__ = [
     "MAX_KEY_LENGTH",
+    "MAX_PROJECT_NAME",
     "AccountBook",
     "AccountsWork",
     "ApiKey",

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from llmring_core.accounts.model import ApiKey, Project
-from llmring_core.ids import ApiKeyId
+from llmring_core.ids import ApiKeyId, ProjectId
 
 # Find a key by its digest, at most a second out of date; None when nobody has it.
 FindApiKey = Callable[[str], Awaitable[ApiKey | None]]
@@ -19,6 +19,9 @@ class AccountBook(Protocol):
 
     async def project_named(self, name: str) -> Project | None:
         """Return the project with exactly this name."""
+
+    async def rename_project(self, id: ProjectId, name: str) -> None:
+        """Call the project ``name``. Raises DuplicateProject when that is taken."""
 
     async def add_key(self, key: ApiKey) -> None:
         """Keep ``key``, whose project is kept. Raises DuplicateApiKey when its digest is."""

@@ -8,6 +8,9 @@ from msgspec import json
 
 from llmring_http.decoding import any_json
 from llmring_http.health.routes import Alive, Health, Root
+from llmring_http.management.document import describe_management
+from llmring_http.management.problems import ManagementProblem
+from llmring_http.management.wire import IssuedBody, ProjectBody, RevokedBody, TokenBody
 from llmring_http.problems import Problem
 from llmring_http.receipts.certification_wire import (
     CertifiedPage,
@@ -46,6 +49,11 @@ BODIES = (
     Preview,
     UncertifiedPage,
     CertifiedPage,
+    ProjectBody,
+    TokenBody,
+    IssuedBody,
+    RevokedBody,
+    ManagementProblem,
     Problem,
 )
 ANYWHERE_WITHOUT_BODY = (400, 404, 408, 414, 415, 431, 503)  # the guard, before any route is known
@@ -73,10 +81,19 @@ def described(schema: OpenAPI) -> dict[str, Any]:
     describe(document["paths"])
     for operations in document["paths"].values():
         for operation in operations.values():
-            if THEIRS in operation["responses"].get("400", {}).get("content", {}):
+            if _is_theirs(operation["responses"].get("400", {})):
                 del operation["responses"]["400"]
+    describe_management(document["paths"])
+    for operations in document["paths"].values():
+        for operation in operations.values():
             for status in ANYWHERE if "requestBody" in operation else ANYWHERE_WITHOUT_BODY:
                 operation["responses"].setdefault(
                     str(status), PROBLEM_ANSWER | {"description": HTTPStatus(status).phrase}
                 )
     return document
+
+
+def _is_theirs(answer: dict[str, Any]) -> bool:
+    """Tell whether the framework made this answer up: ours refer to a schema of their own."""
+    content = answer.get("content", {}).get(THEIRS)
+    return content is not None and "$ref" not in content["schema"]

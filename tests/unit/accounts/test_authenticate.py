@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from llmring_adapters.accounts import cached
+from llmring_adapters import remembering
 from llmring_adapters.accounts.cached import cached_keys, stored_keys
 from llmring_adapters.system import random_secret
 from llmring_adapters.transactions.all_work import AllWork
@@ -183,7 +183,7 @@ class TestCachedKeys:
         issued: IssuedKey,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(cached, "MAX_ENTRIES", 2)
+        monkeypatch.setattr(remembering, "MAX_ENTRIES", 2)
         others = [await CreateApiKey(begin, clock, ids(n), random_secret)("p") for n in (3, 4)]
         find, begun = await self.find_counting(begin, clock)
         for key in (issued, *others):

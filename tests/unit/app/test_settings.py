@@ -100,6 +100,15 @@ class TestSources:
 
         assert said == "LLMRING_REDIS_URL_FILE must name a readable file that is not empty"
 
+    def test_names_of_other_gateways_are_read_after_our_own(self, tmp_path: Path) -> None:
+        dotenv = tmp_path / ".env"
+        dotenv.write_text(f"LLMRING_MANAGEMENT_TOKEN={'a' * 16}\nENCRYPTION_KEY={'A' * 43}=\n")
+        other = {"MANAGEMENT_TOKEN": "b" * 16}
+
+        assert Settings.read(other, NO_FILE).management_token == "b" * 16
+        assert Settings.read(other, dotenv).management_token == "a" * 16
+        assert Settings.read({}, dotenv).encryption_key == "A" * 43 + "="
+
     def test_the_test_environment_has_a_database_of_its_own(self) -> None:
         assert read(ENV="test").database_url == "sqlite:///./llmring_test.db"
         assert read(ENV="test", DATABASE_URL="sqlite:///x").database_url == "sqlite:///x"
@@ -197,6 +206,11 @@ class TestValues:
             ("API_KEY_VALIDATION_MODE", "keys"),
             ("OPEN_TO_NETWORK", "maybe"),
             ("MAX_BODY_BYTES", "1"),
+            ("MANAGEMENT_TOKEN", "short"),
+            ("MANAGEMENT_TOKEN", f"{'a' * 16} b"),
+            ("ENCRYPTION_KEY", "A" * 42),
+            ("ENCRYPTION_KEY", f"{'A' * 43};{'A' * 43}"),
+            ("GATEWAY_PROJECT_DELETE", "maybe"),
             ("WITNESSES", "https://w.example"),
             ("WITNESSES", f"w.example={WITNESS}"),
             ("WITNESSES", f"https://w.example:port={WITNESS}"),
@@ -246,7 +260,9 @@ class TestRedaction:
     def test_settings_print_without_passwords(self) -> None:
         url = f"postgresql://u:{SECRET}@h/d"
 
-        settings = read(DATABASE_URL=url, REDIS_URL=f"redis://:{SECRET}@h")
+        secrets = {"MANAGEMENT_TOKEN": SECRET * 2, "ENCRYPTION_KEY": SECRET + "A" * 34}
+
+        settings = read(DATABASE_URL=url, REDIS_URL=f"redis://:{SECRET}@h", **secrets)
 
         assert settings.database_url == url
         assert SECRET not in f"{settings} {settings!r} {settings.redacted()}"

@@ -17,7 +17,7 @@ from llmring_core.gateway.forwarding import (
     called,
     opened,
 )
-from tests.builders.gateway import CLAUDE, PROVIDER, head, provider, providers
+from tests.builders.forwarding import CLAUDE, PROVIDER, head, provider, providers
 
 BOTH = providers(PROVIDER, CLAUDE)
 AWKWARD = [b"[" * 900 + b"]" * 900, b"9" * 5000, b'"\xff\xfe"', b'"\\ud800"', b"-0.0e999"]

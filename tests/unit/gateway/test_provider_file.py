@@ -10,7 +10,7 @@ from llmring_app.forwarding import providers_of
 from llmring_app.settings import Settings
 from llmring_core.errors import InvalidField
 from llmring_core.gateway.forwarding import providers_in
-from tests.builders.gateway import TIMEOUTS
+from tests.builders.forwarding import TIMEOUTS
 
 OPENAI = {
     "base_url": "https://api.openai.com",

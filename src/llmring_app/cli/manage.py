@@ -1,0 +1,183 @@
+"""``llmring-server manage``: the gateway's management API, from the command line."""
+
+import os
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from datetime import datetime
+from typing import Any, Final
+
+from llmring_app.cli.management_client import ManagementClient
+from llmring_app.cli.parsing import Commands, add_command, add_group, add_json, settings_of
+from llmring_app.cli.printing import print_json, print_table
+from llmring_app.errors import CannotStart
+
+BASE_URL: Final = "http://localhost:8000"
+BASE_URL_NAME: Final = "MANAGEMENT_API_BASE_URL"
+DAY: Final = 24 * 60  # minutes
+UNITS: Final = {"": 1, "m": 1, "h": 60, "d": DAY}
+PROJECT: Final = ("id", "name", "api_key", "is_active", "created_at", "updated_at")
+TOKEN: Final = ("id", "token", "project_id", "is_active", "request_count", "expires_at")
+SHOWN_ID: Final = "as `list` shows it"
+
+
+def add(commands: Commands) -> None:
+    group = add_group(commands, "manage", "gateway projects and tokens, through the HTTP API")
+    projects = add_group(group, "project", "gateway projects")
+    _command(projects, "list", "list every project", list_projects)
+    _with_id(_command(projects, "get", "print one project", get_project))
+    create = _command(projects, "create", "open the gateway to a project", create_project)
+    update = _with_id(_command(projects, "update", "change a project", update_project))
+    for parser in (create, update):
+        needed = parser is create
+        parser.add_argument("--name", required=needed)
+        parser.add_argument(
+            "--openai-key", "--api-key", dest="key", required=needed, help="the provider's key"
+        )
+    _with_id(_command(projects, "delete", "close the gateway to a project", delete_project))
+    tokens = add_group(group, "token", "withering tokens")
+    generate = _command(tokens, "generate", "make a token; it is shown once", generate_token)
+    generate.add_argument("--project-id", required=True, metavar="ID")
+    generate.add_argument(
+        "--duration", type=minutes_of, default=DAY, help="minutes, or 30m, 24h, 7d; default 1440"
+    )
+    generate.add_argument("--max-requests", type=int, metavar="N", help="default: no limit")
+    listing = _command(tokens, "list", "list tokens, newest first", list_tokens)
+    listing.add_argument("--project-id", metavar="ID", help="only this project's")
+    listing.add_argument("--active-only", action="store_true")
+    _with_id(_command(tokens, "get", "print one token", get_token))
+    _with_id(_command(tokens, "revoke", "revoke a token", revoke_token))
+
+
+def list_projects(args: Namespace) -> int:
+    return _print_rows(args, PROJECT, _client(args).call("GET", "projects"))
+
+
+def get_project(args: Namespace) -> int:
+    return _print_project(args, _client(args).call("GET", "projects", args.id))
+
+
+def create_project(args: Namespace) -> int:
+    body = {"name": args.name, "api_key": args.key}
+    return _print_project(args, _client(args).call("POST", "projects", body=body))
+
+
+def update_project(args: Namespace) -> int:
+    given = {"name": args.name, "api_key": args.key}
+    body = {name: value for name, value in given.items() if value is not None}
+    if not body:
+        raise CannotStart("nothing to change: give --name or --openai-key")
+    return _print_project(args, _client(args).call("PATCH", "projects", args.id, body=body))
+
+
+def delete_project(args: Namespace) -> int:
+    _client(args).call("DELETE", "projects", args.id)
+    return _print_done(args, f"Deleted {args.id}")
+
+
+def generate_token(args: Namespace) -> int:
+    body = {"project_id": args.project_id, "duration_minutes": args.duration}
+    if args.max_requests is not None:
+        body["max_requests"] = args.max_requests
+    made = _client(args).call("POST", "tokens", body=body)
+    if args.json:
+        print_json(made)
+        return 0
+    print(f"Token: {made['token']}")
+    print(f"Obfuscated: {made['token'][:4]}****{made['token'][-4:]}")
+    print(f"ID: {made['id']}")
+    print(f"Expires at: {made['expires_at']}")
+    return 0
+
+
+def list_tokens(args: Namespace) -> int:
+    query = {"projectId": args.project_id, "activeOnly": "true" if args.active_only else None}
+    return _print_rows(args, TOKEN, _client(args).call("GET", "tokens", query=query))
+
+
+def get_token(args: Namespace) -> int:
+    found = _client(args).call("GET", "tokens", args.id)
+    if args.json:
+        print_json(found)
+        return 0
+    for name in (*TOKEN, "max_requests", "created_at", "last_used_at"):
+        print(f"{name}: {_cell(found.get(name))}")
+    return 0
+
+
+def revoke_token(args: Namespace) -> int:
+    _client(args).call("DELETE", "tokens", args.id)
+    return _print_done(args, f"Revoked {args.id}")
+
+
+def minutes_of(text: str) -> int:
+    """Read how long a token lives, in minutes. Raises ArgumentTypeError."""
+    found = re.fullmatch(r"(\d{1,9})([mhd]?)", text, re.ASCII)
+    if found is None:
+        raise ArgumentTypeError("must be minutes, or a number with m, h or d, such as 24h")
+    return int(found[1]) * UNITS[found[2]]
+
+
+def _command(commands: Commands, name: str, help: str, run: Any) -> ArgumentParser:
+    parser = add_command(commands, name, help, run)
+    parser.add_argument(
+        "--manage-api-base-url",
+        metavar="URL",
+        help=f"the server; default: {BASE_URL_NAME}, else {BASE_URL}",
+    )
+    parser.add_argument(
+        "--management-token",
+        metavar="TOKEN",
+        help="default: LLMRING_MANAGEMENT_TOKEN or MANAGEMENT_TOKEN; others see what is typed here",
+    )
+    add_json(parser)
+    return parser
+
+
+def _with_id(parser: ArgumentParser) -> ArgumentParser:
+    parser.add_argument("id", metavar="ID", help=SHOWN_ID)
+    return parser
+
+
+def _client(args: Namespace) -> ManagementClient:
+    """Raises BadSetting, CannotStart."""
+    token = args.management_token or settings_of(args).management_token
+    if not token:
+        raise CannotStart("set LLMRING_MANAGEMENT_TOKEN to what the server was given")
+    base_url = args.manage_api_base_url or os.environ.get(BASE_URL_NAME) or BASE_URL
+    return ManagementClient(base_url, token)
+
+
+def _print_project(args: Namespace, project: Any) -> int:
+    if args.json:
+        print_json(project)
+        return 0
+    titles = ("ID", "Name", "API Key", "Active", "Created", "Updated")
+    for title, name in zip(titles, PROJECT, strict=True):
+        print(f"{title}: {_cell(project[name])}")
+    return 0
+
+
+def _print_rows(args: Namespace, names: tuple[str, ...], rows: Any) -> int:
+    if args.json:
+        print_json(rows)
+        return 0
+    header = [name.replace("_at", "").replace("_", " ").upper() for name in names]
+    print_table(header, [[_cell(row[name]) for name in names] for row in rows])
+    return 0
+
+
+def _print_done(args: Namespace, said: str) -> int:
+    if args.json:
+        print_json({"id": args.id})
+    else:
+        print(said)
+    return 0
+
+
+def _cell(value: object) -> str:
+    """Write a value for people: an instant to the minute, a flag as yes or no."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value):
+        return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M}"
+    return "" if value is None else str(value)

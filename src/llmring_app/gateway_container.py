@@ -1,0 +1,76 @@
+"""The gateway's part of the composition root."""
+
+from dependency_injector import providers
+
+from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
+from llmring_adapters.gateway.tally import BufferedTally
+from llmring_adapters.group_commit import GroupCommit
+from llmring_app.encryption_keys import vault_of
+from llmring_app.foundation import Foundation
+from llmring_core.gateway import (
+    Admit,
+    ChangeProject,
+    ChangeToken,
+    ChargeRequest,
+    ChargeTogether,
+    CreateProject,
+    CreateToken,
+    DeleteProject,
+    FindGatewayProject,
+    FindToken,
+    HoldBudget,
+    LapseHolds,
+    ListGatewayProjects,
+    ListTokens,
+    OpenProviderKey,
+    RecogniseToken,
+    ResealKeys,
+    RevokeToken,
+    RevokeTokens,
+    SettleHold,
+)
+
+
+class GatewayContainer(Foundation):
+    """Singletons are infrastructure; every Factory is a use case."""
+
+    clock, new_id, new_secret = Foundation.clock, Foundation.new_id, Foundation.new_secret
+    begin, read = Foundation.begin, Foundation.read
+
+    vault = providers.Singleton(vault_of, Foundation.settings, new_secret)
+    find_access = providers.Singleton(cached_access, read)
+    find_provider_keys = providers.Singleton(cached_provider_keys, read)
+    tally = providers.Singleton(BufferedTally, begin)
+    charges = providers.Singleton(
+        GroupCommit, providers.Factory(ChargeTogether, begin=begin, clock=clock)
+    )
+
+    recognise_token = providers.Factory(RecogniseToken, find=find_access, clock=clock)
+    charge_request = providers.Factory(ChargeRequest, intake=charges, tally=tally, clock=clock)
+    admit = providers.Factory(Admit, recognise=recognise_token, charge=charge_request)
+    open_provider_key = providers.Factory(
+        OpenProviderKey, find_keys=find_provider_keys, vault=vault
+    )
+    lapse_holds = providers.Factory(LapseHolds, begin=begin, clock=clock)
+    hold_budget = providers.Factory(
+        HoldBudget, begin=begin, lapse=lapse_holds, clock=clock, new_id=new_id
+    )
+    settle_hold = providers.Factory(SettleHold, begin=begin)
+
+    create_project = providers.Factory(
+        CreateProject, begin=begin, vault=vault, clock=clock, new_id=new_id
+    )
+    change_project = providers.Factory(ChangeProject, begin=begin, vault=vault, clock=clock)
+    delete_project = providers.Factory(DeleteProject, begin=begin, clock=clock)
+    reseal_keys = providers.Factory(ResealKeys, begin=begin, vault=vault)
+    find_gateway_project = providers.Factory(FindGatewayProject, begin=read)
+    list_gateway_projects = providers.Factory(ListGatewayProjects, begin=read)
+
+    create_token = providers.Factory(
+        CreateToken, begin=begin, clock=clock, new_id=new_id, new_secret=new_secret
+    )
+    change_token = providers.Factory(ChangeToken, begin=begin, clock=clock)
+    revoke_token = providers.Factory(RevokeToken, begin=begin, clock=clock)
+    revoke_tokens = providers.Factory(RevokeTokens, begin=begin, clock=clock)
+    find_token = providers.Factory(FindToken, begin=read)
+    list_tokens = providers.Factory(ListTokens, begin=read)
