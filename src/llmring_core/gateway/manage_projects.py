@@ -1,5 +1,6 @@
 """What operators do with gateway projects. Writes first, reads after."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -151,12 +152,14 @@ class ListGatewayProjects:
     async def __call__(self) -> Sequence[ManagedProject]:
         async with self.begin() as work:
             projects = await work.gateway.all()
-            keys = await work.gateway.every_key()
+            keys = defaultdict[ProjectId, list[SealedKey]](list)
+            for owner, key in await work.gateway.every_key():
+                keys[owner].append(key)
             budgets = await work.budgets.of([project.id for project in projects])
         return [
             ManagedProject(
                 project=project,
-                keys=tuple(key for owner, key in keys if owner == project.id),
+                keys=tuple(keys[project.id]),
                 budget=budgets.get(project.id),
             )
             for project in projects
