@@ -7,7 +7,7 @@ from typing import Any
 from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
-from llmring_adapters.gateway.forwarding_memory import ListedTokens, MemoryBreaker
+from llmring_adapters.gateway.forwarding_memory import MemoryBreaker
 from llmring_adapters.gateway.web import WebUpstream
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.registry.archive import KeptArchive
@@ -35,6 +35,7 @@ from llmring_core.accounts import (
     RotateApiKey,
 )
 from llmring_core.gateway.forwarding import RecordAttempt
+from llmring_core.gateway.gatekeeping import TokenGatekeeper
 from llmring_core.gateway.metering import meter_for
 from llmring_core.receipts import (
     AdoptKey,
@@ -248,7 +249,12 @@ class Container(GatewayContainer):
     export_usage = providers.Factory(ExportUsage, begin=read)
     summarise_usage = providers.Factory(SummariseUsage, begin=read)
 
-    gatekeeper = providers.Singleton(ListedTokens)  # none are listed: nobody is admitted
+    gatekeeper = providers.Singleton(
+        TokenGatekeeper,
+        recognise=GatewayContainer.recognise_token,
+        open_key=GatewayContainer.open_provider_key,
+        charge=GatewayContainer.charge_request,
+    )
     breaker = providers.Singleton(MemoryBreaker)
     meters = providers.Object(meter_for)
     upstream = providers.Singleton(WebUpstream, settings.provided.gateway_max_calls)

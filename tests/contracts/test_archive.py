@@ -30,7 +30,7 @@ from llmring_core.receipts import IssueStatement
 from llmring_core.transparency import ContinueLog
 from tests.builders.accounts import PROJECT, api_key
 from tests.builders.certification import EVERY, certifying
-from tests.builders.forwarding import add_gateway
+from tests.builders.gateway import add_gateway
 from tests.builders.idempotency import answer
 from tests.builders.kernel import MICROSECOND, NOON, P1, P2, FakeClock, ids
 from tests.builders.receipts import KEY, SIGNER, WANTED, issuing, secrets

@@ -245,4 +245,4 @@ def test_a_server_without_tokens_admits_nobody(tmp_path: Path) -> None:
         )
 
     assert answer.status_code == 401
-    assert answer.json()["error"]["code"] == "invalid_token"
+    assert answer.json()["error"]["code"] == "token_not_found"

@@ -148,3 +148,15 @@ class CannotUnseal(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("a stored provider key cannot be decrypted with this server's key")
+
+
+class BudgetNotHeld(Unavailable):
+    """Nothing sets money or tokens aside for a forwarded call yet, so one with a budget waits."""
+
+    code: ClassVar[str] = "gateway.budget-not-held"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this server does not set budgets aside for forwarded calls; "
+            "take the budget off the token and its project"
+        )

@@ -7,6 +7,7 @@ from litestar.types import Send
 from msgspec import Struct, json
 
 from llmring_core.errors import LLMRingError, StoreUnavailable
+from llmring_core.gateway import TooManyRequests
 from llmring_core.gateway.forwarding import CircuitOpen, MethodNotAllowed, ParamNotAllowed
 from llmring_http.problems import HEADERS, status_of
 
@@ -83,7 +84,8 @@ def _facts(error: Exception) -> tuple[int, str, str]:
     if isinstance(error, LLMRingError):
         # A store's own words are for the log; tables and hosts are nobody else's business.
         message = StoreUnavailable.__doc__ if isinstance(error, StoreUnavailable) else str(error)
-        code = error.code.rpartition(".")[2].replace("-", "_")
+        ours = error.code.rpartition(".")[2].replace("-", "_")
+        code = getattr(error, "wire_code", ours)  # what published clients of gateways know
         return status_of(type(error)), code, message or code
     if isinstance(error, HTTPException):
         code = HTTP_CODES.get(error.status_code, "invalid_request")
@@ -107,7 +109,7 @@ def _body(
 
 
 def _more(error: Exception, status: int) -> list[tuple[bytes, bytes]]:
-    if isinstance(error, CircuitOpen):
+    if isinstance(error, CircuitOpen | TooManyRequests):
         return [(b"retry-after", b"%d" % error.retry_after_s)]
     if isinstance(error, MethodNotAllowed):
         return [(b"allow", ", ".join(error.methods).encode())]
