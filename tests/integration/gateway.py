@@ -67,13 +67,18 @@ class FrameMeter(Meter):
 class Gateway:
     """A running server; ``address`` is where it listens."""
 
-    def __init__(self, container: Container, address: tuple[str, int]) -> None:
+    def __init__(self, container: Container, address: tuple[str, int], server: Server) -> None:
         self.container = container
         self.address = address
+        self._server = server
 
     @property
     def url(self) -> str:
         return f"http://{self.address[0]}:{self.address[1]}"
+
+    async def is_left(self) -> bool:
+        """Return whether no caller is connected any more."""
+        return not self._server.server_state.connections
 
     async def records(self, project: ProjectId = P1) -> list[UsageRecord]:
         now = utc_now()
@@ -134,7 +139,7 @@ async def gateway(
     serving = asyncio.create_task(server.serve([listener]))
     try:
         await until(lambda: _started(server))
-        yield Gateway(container, listener.getsockname()[:2])
+        yield Gateway(container, listener.getsockname()[:2], server)
     finally:
         server.should_exit = True
         await serving

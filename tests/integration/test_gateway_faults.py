@@ -1,5 +1,6 @@
 """Providers that misbehave: the caller learns of it, and the ledger has it once."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,25 @@ def forget_failures(server: Gateway) -> None:
     server.container.breaker()._circuits.clear()
 
 
-async def test_a_stream_without_its_marker_is_cut_too(tmp_path: Path) -> None:
+async def test_what_came_just_before_the_cut_is_passed_on(tmp_path: Path) -> None:
+    class Slow:
+        async def __call__(self, _: object) -> None:
+            await asyncio.sleep(0.1)  # meanwhile the provider says more, and is gone
+
+    last = b": bye\n\n"
+    pieces = (STREAM_HEAD + chunk(DONE), chunk(last))
+    async with (
+        upstream(always(*pieces, cut=True)) as provider,
+        gateway(tmp_path, provider.url, record=Slow()) as server,
+    ):
+        _, _, body = split(await server.raw(post()))
+
+    assert dechunked(body) == (DONE + last, False)
+
+
+async def test_a_stream_without_its_marker_is_cut_too(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     async with (
         upstream(always(STREAM_HEAD + chunk(FRAMES[0]) + END)) as provider,
         gateway(tmp_path, provider.url) as server,
@@ -116,6 +135,7 @@ async def test_a_stream_without_its_marker_is_cut_too(tmp_path: Path) -> None:
 
     assert dechunked(body) == (FRAMES[0], False)
     assert record.attempt_status == "truncated"
+    assert "ASGI" not in capfd.readouterr().err  # it is no mistake of ours
 
 
 async def test_a_body_shorter_than_announced_stays_short(tmp_path: Path) -> None:
