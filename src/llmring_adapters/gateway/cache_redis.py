@@ -107,10 +107,10 @@ class RedisResponseCache(ResponseCache):
 
     async def _page(self, cursor: int, pattern: str) -> tuple[int, list[bytes]]:
         """Return where to go on, 0 at the end, and some names. Raises RedisAway."""
-        found: tuple[int, list[bytes]] = await self._redis.ask(
+        cursor, names = await self._redis.ask(
             lambda r: r.scan(cursor, match=pattern, count=self._scan_count)
         )
-        return found
+        return cursor, [name for name in names if isinstance(name, bytes)]  # all of them are
 
     async def _drop(self, names: list[bytes]) -> int:
         """Return how many were there. Raises RedisAway."""

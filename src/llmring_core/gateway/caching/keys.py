@@ -56,7 +56,8 @@ def canonical_query(query: bytes) -> bytes:
     """Return the parameters by name; those of one name in their order, and nothing decoded."""
     if b"&" not in query:
         return query
-    return b"&".join(sorted(query.split(b"&"), key=_name))
+    parts: list[bytes] = sorted(query.split(b"&"), key=_name)
+    return b"&".join(parts)
 
 
 def is_keyed(name: bytes) -> bool:
