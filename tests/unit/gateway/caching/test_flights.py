@@ -19,6 +19,7 @@ class Callers:
     def __init__(self, wait_s: float = 30.0) -> None:
         self.flights = SharedFlights(wait_s)
         self.fetching: list[int] = []
+        self.turns: asyncio.Queue[int] = asyncio.Queue()
         self.got: dict[int, StoredAnswer | None] = {}
         self.tasks: dict[int, asyncio.Task[None]] = {}
         self._go: dict[int, asyncio.Future[Callable[[], StoredAnswer | None]]] = {}
@@ -35,6 +36,7 @@ class Callers:
                 self.got[n] = turn.answer
                 return
             self.fetching.append(n)
+            self.turns.put_nowait(n)
             fetched = (await self._go[n])()
             turn.land(fetched)
             self.got[n] = fetched
@@ -130,21 +132,24 @@ async def test_who_stops_waiting_is_not_handed_anything(callers: Callers) -> Non
 async def test_who_leaves_in_the_moment_of_his_turn_passes_it_on(callers: Callers) -> None:
     for n in range(3):
         await callers.call(n)
-    callers.flights.hand_over(KEY)  # to the second, who has not noticed yet
-    callers.tasks[1].cancel()
-    await settled()
+    waiting = callers.flights._waiting[KEY]
+    callers.tasks[0].cancel()
+    for _ in range(10):
+        if len(waiting) == 1:  # it is the second's turn, who has not noticed yet
+            break
+        await asyncio.sleep(0)
+    assert callers.fetching == [0]
+    await callers.cancel(1)
     assert callers.fetching == [0, 2]
     await callers.land(2, an_answer())
-    callers.tasks[0].cancel()
-    await asyncio.gather(*callers.tasks.values(), return_exceptions=True)
 
 
 async def test_a_slow_one_is_not_waited_for_for_ever() -> None:
     callers = Callers(wait_s=0.01)
     await callers.call(0)
     await callers.call(1)
-    while 1 not in callers.fetching:
-        await asyncio.sleep(0.001)
+    while await callers.turns.get() != 1:
+        pass
     await callers.land(1, an_answer(pieces=[b"alone"]))
     assert callers.flights.under_way == 1
     await callers.land(0, an_answer())
