@@ -39,7 +39,7 @@ def purge_of(wanted: PurgeWanted) -> Purge:
 
     Raises: NothingNamed, BadPurgeUrl, BadPurgePrefix.
     """
-    if not wanted.method or not wanted.url:
+    if not METHOD.fullmatch(wanted.method) or not wanted.url:
         raise NothingNamed
     address = _address_of(wanted)
     if not wanted.prefix:
@@ -71,6 +71,4 @@ def _address_of(wanted: PurgeWanted) -> str:
     is_absolute = parts.scheme in ("http", "https") and bool(parts.netloc)
     if not parts.path.startswith("/") or not (is_absolute or not parts.scheme + parts.netloc):
         raise BadPurgeUrl
-    if not METHOD.fullmatch(wanted.method):
-        raise NothingNamed
     return address_of(wanted.method.upper(), parts.path, parts.query.encode())

@@ -74,7 +74,7 @@ def judged(
     reason = _obstacle(terms, status, headers, said, policy)
     if reason is not None:
         return _refused(reason)
-    age_s = _initial_age_s(headers, now)
+    age_s = _initial_age_s(headers)
     if terms.forced_ttl_s is not None:
         return Verdict(ttl_s=terms.forced_ttl_s, initial_age_s=age_s, is_forced=True, reason=None)
     reason = _silence(headers, said)
@@ -166,10 +166,13 @@ def _stated_ttl_s(headers: Sequence[Pair], said: Directives, now: datetime) -> i
     return 0 if until is None else int((until - _made_at(headers, now)).total_seconds())
 
 
-def _initial_age_s(headers: Sequence[Pair], now: datetime) -> int:
-    """Return how old it is on arrival. Source: RFC 9111 section 4.2.3."""
-    apparent = int((now - _made_at(headers, now)).total_seconds())
-    return max(0, apparent, *(seconds(age) for age in values(headers, b"age")))
+def _initial_age_s(headers: Sequence[Pair]) -> int:
+    """Return how old it is on arrival, as caches on its way say.
+
+    Their clocks are not compared with ours: a provider whose clock is a minute late would never be
+    cached. Source: RFC 9111 section 4.2.3.
+    """
+    return max((seconds(age) for age in values(headers, b"age")), default=0)
 
 
 def _made_at(headers: Sequence[Pair], now: datetime) -> datetime:
