@@ -21,6 +21,7 @@ from tests.builders.caching import a_key, an_answer
 from tests.builders.kernel import MICROSECOND, P1, P2, FakeClock
 
 SECRET = b"s" * 32
+PATIENCE_S = 10.0  # however busy the machine
 KEY = a_key()
 ODD = ProjectId("p:*?[x]\\é")  # as no id is; but then, isolation must not hang on that
 
@@ -35,7 +36,7 @@ async def cache(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterat
     if request.param == "memory":
         yield MemoryResponseCache(clock)
         return
-    redis = BoundedRedis(request.getfixturevalue("redis_url"))
+    redis = BoundedRedis(request.getfixturevalue("redis_url"), PATIENCE_S)
     shared = RedisResponseCache(redis, SECRET, clock, max_object_bytes=1000)
     yield shared
     await shared.aclose()

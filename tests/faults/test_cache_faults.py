@@ -17,6 +17,7 @@ from tests.faults.proxy import Mode, Proxy, proxy
 
 KEY = a_key()
 SECRET = b"s" * 32
+PATIENCE_S = 10.0  # with a Redis that is there, however busy the machine
 
 
 @pytest.fixture
@@ -26,8 +27,10 @@ def between(redis_url: str) -> Iterator[Proxy]:
         yield found
 
 
-def opened(url: str, secret: bytes = SECRET, clock: FakeClock | None = None) -> RedisResponseCache:
-    redis = BoundedRedis(url, command_s=0.2, connections=5)
+def opened(
+    url: str, secret: bytes = SECRET, clock: FakeClock | None = None, command_s: float = PATIENCE_S
+) -> RedisResponseCache:
+    redis = BoundedRedis(url, command_s, connections=5)
     return RedisResponseCache(redis, secret, clock or FakeClock(), max_object_bytes=1000)
 
 
@@ -56,10 +59,10 @@ class TestARedisThatIsAway:
         self, redis_url: str, between: Proxy, fault: Mode, connected: bool
     ) -> None:
         through = urlsplit(redis_url)._replace(netloc=f"127.0.0.1:{between.port}").geturl()
-        cache = opened(through)
+        cache = opened(through, command_s=0.2)
         if connected:
             await cache.put(KEY, an_answer())
-        between.set(fault, 5.0)
+        between.set(fault, 2.0)
         assert await cache.get(KEY) is None
         assert await cache.put(KEY, an_answer()) is False
         with pytest.raises(CacheUnavailable):
@@ -174,7 +177,11 @@ class TestWhatIsThere:
         for name in others:
             redis.set(name, "x")
         small = RedisResponseCache(
-            BoundedRedis(redis_url), SECRET, FakeClock(), max_object_bytes=1000, scan_count=10
+            BoundedRedis(redis_url, PATIENCE_S),
+            SECRET,
+            FakeClock(),
+            max_object_bytes=1000,
+            scan_count=10,
         )
         for n in range(100):
             await small.put(a_key(path=f"/v1/{n}"), an_answer())
@@ -188,7 +195,11 @@ class TestWhatIsThere:
     ) -> None:
         redis.set("abc:p:GET:a:d:/", "x")
         starred = RedisResponseCache(
-            BoundedRedis(redis_url), SECRET, FakeClock(), max_object_bytes=9, key_prefix="a*[b]?\\:"
+            BoundedRedis(redis_url, PATIENCE_S),
+            SECRET,
+            FakeClock(),
+            max_object_bytes=9,
+            key_prefix="a*[b]?\\:",
         )
         await starred.put(KEY, an_answer())
         assert await starred.purge(Purge()) == 1

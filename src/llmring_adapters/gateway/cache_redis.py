@@ -139,7 +139,7 @@ class RedisResponseCache(ResponseCache):
 
     def _read(self, name: str, value: bytes) -> StoredAnswer | None:
         mark, body = value[:MARK_BYTES], value[MARK_BYTES:]
-        if len(value) > self._max_value or not compare_digest(mark, self._mark(name, body)):
+        if not compare_digest(mark, self._mark(name, body)):
             return None
         try:
             return msgpack.decode(body, type=StoredAnswer)
