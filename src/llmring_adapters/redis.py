@@ -19,14 +19,16 @@ Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 
 
-def pool_of(url: str) -> BlockingConnectionPool:
+def pool_of(
+    url: str, command_s: float = COMMAND_S, connections: int = CONNECTIONS
+) -> BlockingConnectionPool:
     """Return connections to be opened. Raises ValueError for an option no connection takes."""
     pool = BlockingConnectionPool.from_url(
         url,
-        max_connections=CONNECTIONS,
-        timeout=COMMAND_S,
-        socket_connect_timeout=COMMAND_S,
-        socket_timeout=COMMAND_S,
+        max_connections=connections,
+        timeout=command_s,
+        socket_connect_timeout=command_s,
+        socket_timeout=command_s,
         retry=Retry(NoBackoff(), 1),  # the default waits for seconds
     )
     try:
@@ -41,10 +43,13 @@ class RedisAway(Exception):
 
 
 class BoundedRedis:
-    """A client whose commands take at most 0.3 s, and none for a second after a failure."""
+    """A client whose commands take at most ``command_s``, and none for a second after a failure."""
 
-    def __init__(self, url: str) -> None:
-        self._client = Redis.from_pool(pool_of(url))
+    def __init__(
+        self, url: str, command_s: float = COMMAND_S, connections: int = CONNECTIONS
+    ) -> None:
+        self._client = Redis.from_pool(pool_of(url, command_s, connections))
+        self._command_s = command_s
         self._paused_until = 0.0
         self.failures = 0  # since the start
 
@@ -54,7 +59,7 @@ class BoundedRedis:
         if now() < self._paused_until:
             raise RedisAway("it failed a moment ago")
         try:
-            async with timeout(COMMAND_S):
+            async with timeout(self._command_s):
                 return await self._twice(command)
         except ResponseError as error:  # it is there, and refuses: full, or a key of another type
             self._count(error)

@@ -1,0 +1,43 @@
+"""Managing the gateway's cache. Whoever mounts this decides who may."""
+
+from typing import Final
+
+from litestar import Controller, post
+from litestar.di import NamedDependency
+from litestar.status_codes import HTTP_200_OK
+
+from llmring_core.errors import InvalidField
+from llmring_core.gateway.caching import (
+    BadPurgePrefix,
+    BadPurgeUrl,
+    CacheUnavailable,
+    CachingDisabled,
+    NothingNamed,
+    PurgeCache,
+)
+from llmring_http.decoding import AnyRequest, decode_body
+from llmring_http.gateway.cache_wire import PurgeBody, PurgedBody
+from llmring_http.problems import Unprocessable, documented
+
+REFUSALS: Final = (
+    Unprocessable,
+    InvalidField,
+    CachingDisabled,
+    NothingNamed,
+    BadPurgeUrl,
+    BadPurgePrefix,
+)
+UNCHECKED: Final = None  # clients of such gateways send JSON under any content type
+
+
+class CacheController(Controller):
+    path = "/cache"
+    tags = ["management"]
+
+    @post("/purge", status_code=HTTP_200_OK, responses=documented(*REFUSALS, CacheUnavailable))
+    async def purge(
+        self, request: AnyRequest, purge_cache: NamedDependency[PurgeCache]
+    ) -> PurgedBody:
+        """Forget the stored answers of a URL, in all variants, or those a prefix stands for."""
+        wanted = decode_body(await request.body(), UNCHECKED, PurgeBody).wanted()
+        return PurgedBody.of(wanted, await purge_cache(wanted))
