@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
-from sqlalchemy import JSON, Column, Integer, LargeBinary, MetaData, Numeric, String, Table
+from sqlalchemy import JSON, Boolean, Column, Integer, LargeBinary, MetaData, Numeric, String, Table
 
 import llmring_adapters.transactions.sql  # noqa: F401  # so that every table is known
 from llmring_adapters.archive.values import Reader, Writer, names_of
@@ -26,6 +26,7 @@ VALUES: dict[type, st.SearchStrategy[Any]] = {
     LargeBinary: st.binary(),
     JSON: JSON_VALUES.filter(lambda value: value is not None),
     Integer: INT64,
+    Boolean: st.booleans(),
     String: TEXT,
 }
 TABLES = metadata.sorted_tables
@@ -39,7 +40,7 @@ def values_of(column: Column[Any]) -> st.SearchStrategy[Any]:
 @pytest.mark.parametrize("table", TABLES, ids=[str(table.name) for table in TABLES])
 @given(data=st.data())
 def test_a_row_comes_back_exactly(table: Table, data: st.DataObject) -> None:
-    row = data.draw(st.tuples(*map(values_of, table.columns)))
+    row = data.draw(st.tuples(*[values_of(column) for column in table.columns]))
 
     line = json.Encoder().encode_lines([Writer(table)(row)])
 
