@@ -62,7 +62,12 @@ def providers_of(settings: Settings, file: Path) -> Providers:
         keep_alive_s=settings.gateway_keep_alive_s,
     )
     try:
-        return providers_in(_document(file), usual, settings.default_api_provider)
+        return providers_in(
+            _document(file),
+            usual,
+            settings.default_api_provider,
+            asks_for_usage=settings.gateway_ask_for_usage,
+        )
     except InvalidField as error:
         raise CannotStart(f"the provider configuration {file}: {error}") from error
 

@@ -4,6 +4,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from llmring_app.setting_types import Flag
+
 ProviderFile: TypeAlias = Annotated[
     Annotated[str, Meta(min_length=1)] | None, Meta(description="the name of a file")
 ]
@@ -28,6 +30,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
 
     api_config_path: ProviderFile = None  # without it there is no /v1
     default_api_provider: ProviderName = None
+    gateway_ask_for_usage: Flag = True  # unless the file says otherwise of a provider
     gateway_max_body_bytes: Size = 20 * 1024**2
     gateway_max_calls: Calls = 1000  # of each worker to each provider
     gateway_connect_timeout_s: Wait = 5

@@ -20,6 +20,7 @@ PROVIDER = Provider(
     params={},
     origins=frozenset(),
     required_headers=(),
+    asks_for_usage=True,
     models=(),
 )
 CLAUDE = replace(

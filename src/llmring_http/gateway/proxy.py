@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from llmring_core.errors import LLMRingError
+from llmring_core.gateway.asking import asking
 from llmring_core.gateway.forwarding import (
     Call,
     Head,
@@ -131,18 +132,27 @@ class _Exchange:
         self._secret(*route.candidates)  # before any body is read for nobody
         body = await read_body(self._receive) if _is_json(fields) else None
         if body is not None and len(body) > LARGE:
-            call = await to_thread(called, route, head, body)
+            call, asked = await to_thread(_looked_at, route, head, body)
         else:
-            call = called(route, head, body)
+            call, asked = _looked_at(route, head, body)
         secret = self._secret(call.provider)
         admission = await self._parts.gatekeeper.admit(secret, call.provider.name)
         if admission.account.provider != call.provider.name:
             raise NoUpstreamKey
         self._scope["state"]["project"] = admission.project
-        request = self._request(call, admission.account.secret, body)
+        request = self._request(call, admission.account.secret, asked or body)
         self._parts.breaker.enter(admission.project, call.provider.name)
         headers = answer_headers(call.provider, fields)
-        return Relay(self._parts, call, admission, request, self._request_id, self._send, headers)
+        return Relay(
+            self._parts,
+            call,
+            admission,
+            request,
+            self._request_id,
+            self._send,
+            headers,
+            hides_usage=asked is not None,
+        )
 
     async def followed(self, relay: Relay) -> None:
         """Return when the answer is given, or its caller gone. Raises why it was not begun."""
@@ -193,7 +203,7 @@ class _Exchange:
             target=call.target,
             headers=to_upstream(self._pairs, call.provider.credential, secret, self._request_id),
             body=sent,
-            length=None if length is None else int(length),
+            length=_length(length, body),
         )
 
     async def _upload(self) -> AsyncIterator[bytes]:
@@ -244,6 +254,19 @@ def _check_framing(fields: Fields) -> None:
         raise UpgradeRefused
     if fields.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
         raise EncodedBody
+
+
+def _looked_at(route: Route, head: Head, body: bytes | None) -> tuple[Call, bytes | None]:
+    """Return the call, and the body that asks for usage where its caller's does not."""
+    call = called(route, head, body)
+    return call, asking(call, body)
+
+
+def _length(announced: bytes | None, body: bytes | None) -> int | None:
+    """Return the bytes that go to the provider, where that is known."""
+    if body is not None:
+        return len(body)
+    return None if announced is None else int(announced)
 
 
 def _is_json(fields: Fields) -> bool:

@@ -33,10 +33,12 @@ from llmring_core.gateway.forwarding import (
     to_client,
 )
 from llmring_http.gateway.refusals import PROXY
+from llmring_http.gateway.showing import Shown
 
 # When a provider was asked, and when its head came: nanoseconds since 1970.
 ASKED = b"x-upstream-request-start"
 ANSWERED = b"x-upstream-request-stop"
+EVENTS = "text/event-stream"
 
 log = logging.getLogger("llmring")
 
@@ -70,6 +72,8 @@ class Relay:
         request_id: str,
         send: Send,
         headers: Sequence[tuple[bytes, bytes]],
+        *,
+        hides_usage: bool,
     ) -> None:
         self._parts = parts
         self._call = call
@@ -78,6 +82,7 @@ class Relay:
         self._request_id = request_id
         self._send = send
         self._headers = [*headers, PROXY]  # of ours, on the answer
+        self._hides_usage = hides_usage  # because its caller did not ask for it
         self._loop = get_running_loop()
         self._began = self._loop.time()
         self._status: int | None = None
@@ -134,29 +139,41 @@ class Relay:
 
     async def _pass_on(self, answer: UpstreamAnswer) -> None:
         """Raises UpstreamBroken, UpstreamTimeout, and what a record may raise."""
-        received = answer.headers
-        headers = to_client(received, answer.status)
+        received = to_client(answer.headers, answer.status)
+        asked = self._asked(answer.status, received)
+        self._meter = self._parts.meters(asked)
+        is_stream = answer.status == 200 and asked.media_type == EVENTS
+        shown = Shown(hides_usage=self._hides_usage and is_stream)
+        headers = shown.headers(received)
         length = _length(headers)
-        self._meter = self._parts.meters(self._asked(answer.status, headers))
         start = [*headers, *self._headers]
         if length is None:  # who waits for a stream learns at once that it comes
             await self._start(answer.status, start)
         count = 0
-        while piece := await answer.read():
+        while piece := await self._read(answer, shown):
             count += len(piece)
             if self._feed(piece) or count == length:
                 await self._settle(self._usual(self._metered()))
             if not self.started:
                 await self._start(answer.status, start)
-            await self._pass(piece, more=count != length)
+            await self._pass(shown.piece(piece), more=count != length)
         metered = self._metered()
         await self._settle(self._usual(metered))
         if not self.started:
             await self._start(answer.status, start)
+        await self._pass(shown.rest(), more=True)
         if not metered.whole:
             raise UpstreamBroken
         if count == 0 or count != length:
             await self._pass(b"", more=False)
+
+    async def _read(self, answer: UpstreamAnswer, shown: Shown) -> bytes:
+        """Return what came, empty at the end. Raises UpstreamBroken, UpstreamTimeout."""
+        try:
+            return await answer.read()
+        except UpstreamFailed:
+            await self._pass(shown.rest(), more=True)
+            raise
 
     async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.started = True
@@ -165,6 +182,8 @@ class Relay:
 
     async def _pass(self, piece: bytes, more: bool) -> None:
         """Send a piece on; a caller that takes too long to take it counts as gone."""
+        if not piece and more:
+            return
         if not self._gone:
             try:
                 async with timeout(self._parts.send_s):

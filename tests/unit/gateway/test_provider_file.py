@@ -64,10 +64,18 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert openai.params == {"model": ("gpt-4o", "gpt-4o-*")}
     assert openai.origins == {"https://a.example"}
     assert openai.required_headers == ("origin",)
+    assert openai.asks_for_usage
     assert (openai.credential, claude.credential) == ("bearer", "x-api-key")
     assert claude.models == ("claude-*",)
     assert (local.name, local.base_path) == ("on", "/openai/v1")
     assert local.credential == "x-goog-api-key"
+
+
+@pytest.mark.parametrize("usual", [True, False])
+def test_whether_usage_is_asked_for_is_the_files_word_before_the_settings(usual: bool) -> None:
+    for written, expected in [({}, usual), ({"ask_for_usage": not usual}, not usual)]:
+        found = providers_in(one(**written), TIMEOUTS, asks_for_usage=usual)
+        assert found.default.asks_for_usage is expected
 
 
 def test_methods_are_upper_case_however_written() -> None:
@@ -118,6 +126,7 @@ def test_the_default_is_the_one_named(document: str | None, names: list[str], ch
         (one(param_whitelist={"model": []}), "apis.openai.param_whitelist.model"),
         (one(param_whitelist={"Model": ["a"]}), "apis.openai.param_whitelist.Model"),
         (one(auth="basic"), "apis.openai.auth"),
+        (one(ask_for_usage="yes"), "apis.openai.ask_for_usage"),
         (one(surprise=1), "apis.openai"),
     ],
 )

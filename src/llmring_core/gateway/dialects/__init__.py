@@ -2,6 +2,7 @@
 
 from llmring_core.gateway.dialects.estimates import Prompt, estimated, prompt_in
 from llmring_core.gateway.dialects.frames import MAX_FRAME, Frames, JsonItems, SseFrames
+from llmring_core.gateway.dialects.hiding import WithoutUsageFrame
 from llmring_core.gateway.dialects.meter import UsageMeter
 from llmring_core.gateway.dialects.model import Dialect, Frame, Reading, Said
 from llmring_core.gateway.dialects.ports import TokenCounter
@@ -21,6 +22,7 @@ __all__ = [
     "SseFrames",
     "TokenCounter",
     "UsageMeter",
+    "WithoutUsageFrame",
     "asked",
     "asking_for_usage",
     "dialect_of",

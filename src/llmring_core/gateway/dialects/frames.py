@@ -57,6 +57,17 @@ class SseFrames:
             self._held = bytearray(rest)
         return frames
 
+    @property
+    def held(self) -> bytes:
+        """What has come of the frame under way and was not returned."""
+        return bytes(self._held)
+
+    def let_go(self) -> bytes:
+        """Return the frame under way as far as it came; its rest follows in pieces."""
+        self._in_pieces = True
+        piece, self._held = bytes(self._held[:-2]), self._held[-2:]
+        return piece
+
     def finish(self) -> list[Frame]:
         rest, self._held = self._held, bytearray()
         return [self._frame(rest)] if rest else []

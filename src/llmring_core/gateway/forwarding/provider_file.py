@@ -56,6 +56,7 @@ class ProviderForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     required_headers: tuple[str, ...] = ()
     auth: Literal["bearer", "x-api-key", "x-goog-api-key"] | None = None
     models: tuple[str, ...] = ()
+    ask_for_usage: bool | None = None
 
 
 class FileForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,15 +66,21 @@ class FileForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     default_api: str | None = None
 
 
-def providers_in(document: object, usual: Timeouts, default: str | None = None) -> Providers:
+def providers_in(
+    document: object, usual: Timeouts, default: str | None = None, *, asks_for_usage: bool = True
+) -> Providers:
     """Return the providers a file names; ``default`` is its ``default_api`` unless that is None.
+
+    ``usual`` and ``asks_for_usage`` are for those of whom the file does not say.
 
     Raises: InvalidField, naming the place in the file and its rule.
     """
     file = _form(document, FileForm, "")
     if not file.apis:
         raise InvalidField("apis", "must name at least one provider")
-    by_name = {name: _provider(name, form, usual) for name, form in file.apis.items()}
+    by_name = {
+        name: _provider(name, form, usual, asks_for_usage) for name, form in file.apis.items()
+    }
     names = [name for name in (default, file.default_api, DEFAULT) if name is not None]
     found = [by_name[name] for name in names if name in by_name]
     if found:
@@ -83,7 +90,7 @@ def providers_in(document: object, usual: Timeouts, default: str | None = None) 
     raise InvalidField("default_api", f"must be one of {', '.join(by_name)}")
 
 
-def _provider(name: str, document: object, usual: Timeouts) -> Provider:
+def _provider(name: str, document: object, usual: Timeouts, asks_for_usage: bool) -> Provider:
     place = f"apis.{name}"
     if not NAME.fullmatch(name):
         raise InvalidField(place, "must be named with lower-case letters, digits, _ and -")
@@ -108,6 +115,7 @@ def _provider(name: str, document: object, usual: Timeouts) -> Provider:
         params=_params(f"{place}.param_whitelist", form.param_whitelist),
         origins=frozenset(form.allowed_origins),
         required_headers=tuple(header.lower() for header in form.required_headers),
+        asks_for_usage=asks_for_usage if form.ask_for_usage is None else form.ask_for_usage,
         models=form.models,
     )
 

@@ -36,6 +36,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     params: dict[str, tuple[str, ...]]  # globs of what each may be; those not named are free
     origins: frozenset[str]  # of web pages; empty: any
     required_headers: tuple[str, ...]  # lower case
+    asks_for_usage: bool  # of chat streams whose caller does not
     models: tuple[str, ...]  # globs of the models to be asked of it rather than of the default
 
     def check(self, method: str, endpoint: str) -> None:
