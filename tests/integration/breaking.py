@@ -10,6 +10,14 @@ from llmring_core.gateway.metering import meter_for
 from tests.integration.gateway import Gateway, dechunked, gateway, post, split
 from tests.integration.upstream import Answer, ScriptedUpstream, always, upstream, whole
 
+YAML = """
+default_api: openai
+apis:
+  openai:
+    base_url: {url}
+    allowed_endpoints: [/v1/chat/completions, /v1/messages, /v1/responses, "/v1beta/models/*"]
+    allowed_methods: [POST]
+"""
 # What may stand behind the provider's own bytes: one event that says that it broke.
 ERROR_EVENT = re.compile(rb'\n{0,2}(event: error\n)?data: \{[^\n]*"error"[^\n]*\}\n\n')
 GOOD = always(whole(b'{"usage":{"prompt_tokens":1,"completion_tokens":1}}'))

@@ -54,8 +54,9 @@ def messages(used: Used, *blocks: dict[str, Any]) -> bytes:
 
 def messages_events(used: Used, *deltas: dict[str, Any], **block: Any) -> list[bytes]:
     """Events of one block; ``deltas`` are what is added to it."""
-    begun = _message([], None) | {"usage": _messages_usage(used) | {"output_tokens": 1}}
-    usage = {"output_tokens": used.output}
+    begun = _message([], None) | {"usage": _messages_usage(used._replace(output=1, reasoning=0))}
+    told = ("output_tokens", "output_tokens_details")
+    usage = {name: _messages_usage(used)[name] for name in told}
     parts: list[dict[str, Any]] = [
         {"type": "message_start", "message": begun},
         {"type": "content_block_start", "index": 0, "content_block": block or TEXT_BLOCK},

@@ -11,20 +11,12 @@ import pytest
 
 from llmring_core.gateway.metering import meter_for
 from llmring_core.usage import UsageRecord
-from tests.integration.breaking import Seen, seen
+from tests.integration.breaking import YAML, Seen, seen
 from tests.integration.gateway import DONE, Gateway, gateway, post
 from tests.integration.upstream import STREAM_HEAD, Answer, Sent, chunk, upstream
 
 AT_ONCE = 20
 ON_ONE_SERVER = 400  # calls, as many as one page of records has
-YAML = """
-default_api: openai
-apis:
-  openai:
-    base_url: {url}
-    allowed_endpoints: [/v1/chat/completions, /v1/messages, /v1/responses, "/v1beta/models/*"]
-    allowed_methods: [POST]
-"""
 
 
 class Case(NamedTuple):
