@@ -18,6 +18,7 @@ from tests.integration.teams import Team, settings, team
 from tests.integration.upstream import END, STREAM_HEAD, ScriptedUpstream, Sent, chunk, upstream
 
 STREAMS = int(os.environ.get("LLMRING_GATEWAY_STREAMS", "60"))
+IDLE = 20
 USED = Used(input=1000, cached=100, output=200, reasoning=50)
 EVENTS = speaking.chat_events(USED, *[{"content": text} for text in ("Gr", "ü", "ezi")])
 KIND = b"X-Kind: any"
@@ -118,13 +119,13 @@ async def test_who_takes_nothing_keeps_nobody_waiting(tmp_path: Path) -> None:
         used = settings(tmp_path, provider.url, gateway_drain_s="0", gateway_idle_timeout_s="5")
         with running(tmp_path, **used) as server:
             ours = await asyncio.to_thread(team, server, used)
-            idle = [await called(server, ours) for _ in range(STREAMS // 3)]
-            await until(lambda: has_asked(provider, len(idle)))
+            idle = [await called(server, ours) for _ in range(IDLE)]
+            await until(lambda: has_asked(provider, IDLE))
             others = [await called(server, ours, b"X-Kind: short") for _ in range(STREAMS)]
             answers = await asyncio.gather(*(other.end() for other in others))
             for caller in idle:
                 caller.leave()
-            await until(lambda: has_recorded(ours, STREAMS + len(idle)))
+            await until(lambda: has_recorded(ours, STREAMS + IDLE))
 
     assert {(one.body, one.ended) for one in map(seen, answers)} == {(b"".join(EVENTS), True)}
 
