@@ -150,13 +150,13 @@ class CannotUnseal(Unavailable):
         super().__init__("a stored provider key cannot be decrypted with this server's key")
 
 
-class BudgetNotHeld(Unavailable):
-    """Nothing sets money or tokens aside for a forwarded call yet, so one with a budget waits."""
+class PriceUnknown(Invalid):
+    """A call under a budget in dollars names a model of which nobody knows what it costs."""
 
-    code: ClassVar[str] = "gateway.budget-not-held"
+    code: ClassVar[str] = "gateway.price-unknown"
 
-    def __init__(self) -> None:
+    def __init__(self, model: str | None) -> None:
         super().__init__(
-            "this server does not set budgets aside for forwarded calls; "
-            "take the budget off the token and its project"
+            f"the registry has no price for the model {(model or '')[:100]!r}, and this token's "
+            "budget is in dollars; name a priced model, or have the budget given in tokens"
         )
