@@ -213,3 +213,11 @@ def dechunked(body: bytes) -> tuple[bytes, bool]:
 
 def error_of(answer: bytes) -> dict[str, Any]:
     return dict(json.decode(split(answer)[2])["error"])
+
+
+def broken_off(data: bytes) -> tuple[bytes, str | None]:
+    """Return what came of a stream, and the code of the error that its last event tells."""
+    stream, found, error = data.rpartition(b'data: {"error":')
+    if not found:
+        return data, None
+    return stream, json.decode(b'{"error":' + error)["error"]["code"]

@@ -77,6 +77,7 @@ class AttemptUnderWay:
         self._is_told = False  # the breaker
         self._is_over = not is_recorded(call.method, call.model)
         self.status: int | None = None
+        self.mistake: Exception | None = None  # of the meter
 
     async def enter(self) -> None:
         """Let it through. Whoever was let through leaves.
@@ -128,16 +129,20 @@ class AttemptUnderWay:
 
     def feed(self, piece: bytes) -> bool:
         """Let the meter read along; return whether the answer ends with ``piece``."""
-        return self._meter is not None and self._meter.feed(piece)
+        try:
+            return self._meter is not None and self._meter.feed(piece)
+        except Exception as error:
+            self._give_up(error)
+            return False
 
     @property
     def metered(self) -> Metered:
         """What is known so far."""
-        return Metered() if self._meter is None else self._meter.result()
-
-    def give_up_metering(self) -> None:
-        """Go on without the meter, which made a mistake."""
-        self._meter = None
+        try:
+            return Metered() if self._meter is None else self._meter.result()
+        except Exception as error:
+            self._give_up(error)
+            return Metered()
 
     async def record(self, outcome: Outcome, latency_ms: int) -> UsageRecord | None:
         """Commit the record, once, and settle what was held for it; None: there is none to make.
@@ -201,7 +206,16 @@ class AttemptUnderWay:
 
     async def _final(self) -> Metered:
         """Return what it used; what its provider did not tell is counted, where nobody waits."""
-        meter, metered = self._meter, self.metered
+        metered, meter = self.metered, self._meter
         if meter is None or metered.final:
             return metered
-        return await self._parts.aside(lambda: meter.estimated(self._parts.counter))
+        try:
+            return await self._parts.aside(lambda: meter.estimated(self._parts.counter))
+        except Exception as error:
+            self._give_up(error)
+            return metered
+
+    def _give_up(self, mistake: Exception) -> None:
+        """Go on without the meter: its mistakes are no reason to keep an answer back."""
+        self._meter = None
+        self.mistake = mistake

@@ -135,6 +135,7 @@ class NoProviderKey(Unavailable):
     """The project has no key of its own for this provider."""
 
     code: ClassVar[str] = "gateway.no-provider-key"
+    wire_code: ClassVar[str] = "upstream_auth_error"
 
     def __init__(self, provider: str) -> None:
         super().__init__(f"the project has no key for {provider}")
@@ -145,6 +146,7 @@ class CannotUnseal(Unavailable):
     """A stored secret was encrypted with a key this server has not, or was changed since."""
 
     code: ClassVar[str] = "gateway.cannot-unseal"
+    wire_code: ClassVar[str] = "upstream_auth_error"
 
     def __init__(self) -> None:
         super().__init__("a stored provider key cannot be decrypted with this server's key")

@@ -139,12 +139,12 @@ class Passage:
         count = 0
         while piece := await self._read(answer):
             count += len(piece)
-            if self._feed(piece) or count == length:
-                await self._settle(self._usual(self._metered()))
+            if self._attempt.feed(piece) or count == length:
+                await self._settle(self._usual(self._attempt.metered))
             if not self._listener.has_started:
                 await self._listener.start(answer.status, start)
             await self._listener.give(self._shown.piece(piece), more=count != length)
-        metered = self._metered()
+        metered = self._attempt.metered
         await self._settle(self._usual(metered))
         if not self._listener.has_started:
             await self._listener.start(answer.status, start)
@@ -164,7 +164,8 @@ class Passage:
 
     async def _broken(self, error: LLMRingError) -> Exception:
         """Tell a stream's reader what happened, where it would not read it as part of a frame."""
-        if self._listener.has_started and self._is_stream and self._shown.is_between_frames:
+        started = self._listener.has_started and self._is_stream
+        if started and self._shown.is_between_frames and not self._attempt.metered.whole:
             endpoint = self._planned.call.endpoint
             event = error_event(error, endpoint, self._about.request_id)
             with suppress(Drained):
@@ -195,7 +196,13 @@ class Passage:
 
         The time until then is the latency, as who waits for the last byte sees it.
         """
-        await self._attempt.record(outcome, round((self._time() - self._began) * 1000))
+        latency_ms = round((self._time() - self._began) * 1000)
+        try:
+            await self._attempt.record(outcome, latency_ms)
+        finally:
+            if self._attempt.mistake is not None:
+                self._log("an answer could not be metered", self._attempt.mistake)
+                self._attempt.mistake = None
 
     async def _end(self, outcome: Outcome) -> None:
         """Record what did not end well; whoever called has been told, or is gone."""
@@ -205,25 +212,6 @@ class Passage:
             await self._settle(outcome)
         except Exception as error:
             self._log("a call was not recorded", error)
-
-    def _feed(self, piece: bytes) -> bool:
-        """Let the meter read along. Its mistakes are no reason to keep an answer back."""
-        try:
-            return self._attempt.feed(piece)
-        except Exception as error:
-            self._mistaken(error)
-            return False
-
-    def _metered(self) -> Metered:
-        try:
-            return self._attempt.metered
-        except Exception as error:
-            self._mistaken(error)
-            return Metered()
-
-    def _mistaken(self, error: Exception) -> None:
-        self._attempt.give_up_metering()
-        self._log("an answer could not be metered", error)
 
     def _our_headers(self) -> list[Pair]:
         times = stamps(self._about.received_ns, self._asked_ns, self._answered_ns)
