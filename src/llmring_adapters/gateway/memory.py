@@ -195,6 +195,12 @@ class MemoryBudgetBook(BudgetBook):
             self._move(scope, held, (usd, tokens))
         return True
 
+    async def renew(self, holds: Sequence[HoldId], lapses_at: datetime) -> None:
+        for id in holds:
+            found = self._holds.get(id)
+            if found is not None and not found.has_lapsed:
+                self._holds[id] = replace(found, hold=replace(found.hold, lapses_at=lapses_at))
+
     async def lapse(self, at: datetime) -> int:
         due = [
             found

@@ -84,3 +84,17 @@ gateway_holds = Table(
     Column("has_lapsed", Boolean, nullable=False),  # it is held of none any more
     Index("ix_gateway_holds_lapses_at", "lapses_at"),
 )
+gateway_attempts = Table(
+    "gateway_attempts",
+    metadata,
+    Column("id", String(36), primary_key=True),  # the usage record's, and the hold's
+    Column("project", String(36), nullable=False),
+    Column("token", String(36), nullable=False),
+    Column("provider", String(255), nullable=False),
+    Column("endpoint", String(255), nullable=False),
+    Column("model", String(255)),
+    Column("request_id", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("lapses_at", UtcDateTime, nullable=False),  # unless its server renews it
+    Index("ix_gateway_attempts_lapses_at", "lapses_at", "id"),
+)

@@ -13,6 +13,7 @@ from llmring_adapters.accounts.sql import SqlAccountBook
 from llmring_adapters.database import BROKEN, PASSING, READ_ONLY, Outages, limited
 from llmring_adapters.gateway.budgets import SqlBudgetBook
 from llmring_adapters.gateway.sql import SqlGatewayBook, SqlTokenBook
+from llmring_adapters.gateway.sql_journal import SqlAttemptBook
 from llmring_adapters.idempotency.sql import SqlAnswerBook
 from llmring_adapters.receipts.certified_sql import SqlCertifications
 from llmring_adapters.receipts.sql import SqlKeyBook, SqlReceiptBook
@@ -31,6 +32,7 @@ class SqlWork:
     def __init__(self, connection: AsyncConnection) -> None:
         self.accounts = SqlAccountBook(connection)
         self.answers = SqlAnswerBook(connection)
+        self.attempts = SqlAttemptBook(connection)
         self.budgets = SqlBudgetBook(connection)
         self.certifications = SqlCertifications(connection)
         self.gateway = SqlGatewayBook(connection)

@@ -120,6 +120,9 @@ class BudgetBook(Protocol):
         Returns False when that was done before: nothing changes then.
         """
 
+    async def renew(self, holds: Sequence[HoldId], lapses_at: datetime) -> None:
+        """Hold those of ``holds`` that have not lapsed until ``lapses_at`` (UTC)."""
+
     async def lapse(self, at: datetime) -> int:
         """Let go of what was held until ``at`` (UTC) or earlier, and return how many holds."""
 

@@ -86,6 +86,15 @@ def is_recorded(method: str, model: str | None) -> bool:
     return method not in ("GET", "HEAD", "OPTIONS", "DELETE") or model is not None
 
 
+def storable(model: str | None) -> str:
+    """Return the model as it was named, where that can be stored."""
+    try:
+        check_name("model", model or "", MAX_TEXT)
+    except InvalidField:
+        return UNNAMED
+    return model or UNNAMED
+
+
 def _call_of(attempt: Attempt, tokens: Tokens) -> UsageToLog:
     metadata: JsonObject = {
         "endpoint": attempt.endpoint[:MAX_TEXT],
@@ -94,17 +103,8 @@ def _call_of(attempt: Attempt, tokens: Tokens) -> UsageToLog:
     }
     return UsageToLog(
         provider=attempt.provider,
-        model=_name(attempt.model),
+        model=storable(attempt.model),
         tokens=tokens,
         latency_ms=attempt.latency_ms,
         metadata=metadata,
     )
-
-
-def _name(model: str | None) -> str:
-    """Return the model as it was named, where that can be stored."""
-    try:
-        check_name("model", model or "", MAX_TEXT)
-    except InvalidField:
-        return UNNAMED
-    return model or UNNAMED
