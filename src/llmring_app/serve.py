@@ -14,6 +14,7 @@ from llmring_adapters.database import ping
 from llmring_app.container import Container, use_cases
 from llmring_app.cosigning import log_cosigned
 from llmring_app.database import opened
+from llmring_app.event_log import events_kept
 from llmring_app.forwarding import forwarding, proxy_of
 from llmring_app.gateway_upkeep import gateway_kept
 from llmring_app.log_keys import check_log_key
@@ -71,6 +72,7 @@ def application(container: Container) -> ASGIApp:
                 log_continued(container),
                 log_cosigned(container),
                 gateway_kept(container),
+                events_kept(container),
                 closing(container),
                 forwarding(container, proxy),
             ):
