@@ -7,6 +7,7 @@ from llmring_adapters.database import Outages
 from llmring_adapters.gateway.cache_counts import CacheCounts
 from llmring_adapters.gateway.counts import GatewayCounts
 from llmring_adapters.usage.measures import IntakeMeasures
+from llmring_app.runtime import Pauses
 from llmring_http.measures import RequestMeasures
 
 
@@ -18,6 +19,7 @@ class Measures:
     outages: Outages = field(default_factory=Outages)
     gateway: GatewayCounts = field(default_factory=GatewayCounts)
     cache: CacheCounts = field(default_factory=CacheCounts)  # the gateway's, of answers
+    pauses: Pauses = field(default_factory=Pauses)
     refreshes: int = 0  # of the registry
     failed_refreshes: int = 0
 
