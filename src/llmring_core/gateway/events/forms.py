@@ -10,6 +10,7 @@ from msgspec import json
 
 from llmring_core.gateway.caching import Pair
 from llmring_core.gateway.events.model import CallEvent
+from llmring_core.money import plain
 from llmring_core.usage import Tokens
 
 Fields = dict[str, object]
@@ -62,9 +63,9 @@ def file_form(event: CallEvent) -> bytes:
         "response_headers": _headers(event.response_headers, _underscored),
     }
     about: Fields = {
-        "token_usage": event.tokens and _token_usage(event.tokens),
+        "token_usage": None if event.tokens is None else _token_usage(event.tokens),
         "usage_source": event.usage_source,
-        "cost_usd": event.cost_usd,
+        "cost_usd": None if event.cost_usd is None else plain(event.cost_usd),
         "project_id": event.project,
         "token_id": event.token_id,
         "token_metadata": event.token_metadata,
