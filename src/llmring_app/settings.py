@@ -49,7 +49,18 @@ SECRET_FILES: Final = {
     "metrics_token_file": "metrics_token",
     "management_token_file": "management_token",
 }
-TWINS: Final = {"MANAGEMENT_TOKEN": "management_token", "ENCRYPTION_KEY": "encryption_key"}
+TWINS: Final = {
+    field.upper(): field
+    for field in (
+        "management_token",
+        "encryption_key",
+        "observability_enabled",
+        "observability_buffer_size",
+        "observability_max_request_body_bytes",
+        "observability_max_response_body_bytes",
+        "file_event_log",
+    )
+}
 LISTS: Final = ("cors_origins", "witnesses")
 PUBLIC_REGISTRY: Final = "https://llmring.github.io/registry/"
 HISTORIC_AUTH: Final = "api_key_validation_mode"
