@@ -14,3 +14,4 @@ class Measures:
     outages: Outages = field(default_factory=Outages)
     refreshes: int = 0  # of the registry
     failed_refreshes: int = 0
+    lost_attempts: int = 0  # calls of crashed servers that this one closed
