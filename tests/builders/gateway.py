@@ -27,12 +27,13 @@ from llmring_core.gateway import (
     RecogniseToken,
     SealedKey,
     Token,
+    Vault,
 )
 from llmring_core.gateway.journal import StartedAttempt
 from llmring_core.gateway.lost_attempts import RenewLeases, WriteDown
 from llmring_core.gateway.projects import place_of
 from llmring_core.gateway.tokens import digest_of, secret_of
-from llmring_core.ids import HoldId, TokenId, UsageId
+from llmring_core.ids import HoldId, ProjectId, TokenId, UsageId
 from llmring_core.transactions import Begin
 from tests.builders.accounts import PROJECT
 from tests.builders.kernel import NOON, P1
@@ -71,6 +72,9 @@ ADMISSION = Admission(
     expires_at=TOKEN.expires_at,
     is_limited=False,
     is_budgeted=True,
+    is_usd_limited=True,
+    fallbacks=(),
+    issues_receipts=False,
 )
 HOLD = Hold(
     id=HoldId("01990000-0000-7000-8000-00000000000a"),
@@ -138,9 +142,9 @@ def vault(*keys: bytes) -> LocalVault:
     return LocalVault(lambda: found)
 
 
-def sealed_key(vault: LocalVault, provider: str, clear: str) -> SealedKey:
-    """Return a key of the usual project as it is stored."""
-    sealed = vault.seal(clear, place_of(P1, provider))
+def sealed_key(vault: Vault, provider: str, clear: str, project: ProjectId = P1) -> SealedKey:
+    """Return a key of a project as it is stored."""
+    sealed = vault.seal(clear, place_of(project, provider))
     return SealedKey(provider=provider, key_id=sealed.key_id, sealed=sealed.box, shown="****")
 
 

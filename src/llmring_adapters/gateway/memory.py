@@ -100,6 +100,7 @@ class MemoryTokenBook(TokenBook):
             token=token,
             project=project,
             is_budgeted=any(budget.limits != Limits() for budget in budgets),
+            is_usd_limited=any(budget.limits.max_usd is not None for budget in budgets),
         )
 
     async def find(self, token: TokenId) -> Token | None:

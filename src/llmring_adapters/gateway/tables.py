@@ -10,9 +10,10 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
+    false,
 )
 
-from llmring_adapters.schema import Usd, UtcDateTime, metadata
+from llmring_adapters.schema import Names, Usd, UtcDateTime, metadata
 
 gateway_projects = Table(
     "gateway_projects",
@@ -21,6 +22,8 @@ gateway_projects = Table(
     Column("is_active", Boolean, nullable=False),
     Column("deactivated_at", UtcDateTime),
     Column("default_provider", String(64), nullable=False),
+    Column("fallbacks", Names(1024), nullable=False, server_default=""),
+    Column("issues_receipts", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("deleted_at", UtcDateTime),

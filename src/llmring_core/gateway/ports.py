@@ -20,6 +20,7 @@ class Access(Struct, frozen=True, kw_only=True):
     token: Token
     project: GatewayProject
     is_budgeted: bool  # whether the token or the project has a budget
+    is_usd_limited: bool  # whether one of them is in dollars
 
 
 # Find a token by its digest, at most a second out of date; None when nobody has it.
