@@ -12,7 +12,7 @@ from llmring_core.gateway.metering import meter_for
 from llmring_core.ids import TokenId
 from tests.builders.gateway import token
 from tests.builders.kernel import P1
-from tests.integration.gateway import Gateway, dechunked, error_of, gateway, post, split
+from tests.integration.gateway import Gateway, dechunked, error_of, gateway, post, split, until
 from tests.integration.upstream import END, STREAM_HEAD, Sent, always, chunk, upstream, whole
 
 MODEL = "gpt-4o-mini"  # 0.15 and 0.60 dollars per million tokens
@@ -62,8 +62,11 @@ async def test_calls_at_the_same_time_never_promise_the_same_token_twice(tmp_pat
     ):
         await limit(server, P1, max_tokens=3 * MOST)
         calls = [asyncio.create_task(server.raw(post(BODY))) for _ in range(10)]
-        while sum(call.done() for call in calls) < 7:
-            await asyncio.sleep(0.005)
+
+        async def all_others_refused() -> bool:
+            return sum(call.done() for call in calls) == 7
+
+        await until(all_others_refused)
         _, _, _, held = await spent(server, P1)
         busy.set()
         answers = await asyncio.gather(*calls)

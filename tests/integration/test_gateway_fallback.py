@@ -43,10 +43,13 @@ def yaml(url: str) -> str:
     ids=["busy", "failing", "key refused", "broken", "gone"],
 )
 async def test_the_next_provider_answers_in_its_place(tmp_path: Path, failing: object) -> None:
-    async with upstream(failing) as first, upstream(always(GOOD)) as second:
-        async with gateway(tmp_path, first.url, yaml(second.url), **BOTH) as server:
-            status, _, body = split(await server.raw(post()))
-            records = await server.records()
+    async with (
+        upstream(failing) as first,
+        upstream(always(GOOD)) as second,
+        gateway(tmp_path, first.url, yaml(second.url), **BOTH) as server,
+    ):
+        status, _, body = split(await server.raw(post()))
+        records = await server.records()
 
     assert (status, body) == (200, b'{"usage":3}')
     [sent] = second.sent
@@ -60,20 +63,25 @@ async def test_the_next_provider_answers_in_its_place(tmp_path: Path, failing: o
 
 
 async def test_the_last_answer_is_the_callers_whatever_it_is(tmp_path: Path) -> None:
-    async with upstream(always(TOO_MANY)) as first, upstream(always(TOO_MANY)) as second:
-        async with gateway(tmp_path, first.url, yaml(second.url), **BOTH) as server:
-            status, headers, _ = split(await server.raw(post()))
+    async with (
+        upstream(always(TOO_MANY)) as first,
+        upstream(always(TOO_MANY)) as second,
+        gateway(tmp_path, first.url, yaml(second.url), **BOTH) as server,
+    ):
+        status, headers, _ = split(await server.raw(post()))
 
     assert (status, headers["retry-after"]) == (429, "7")
     assert (len(first.sent), len(second.sent)) == (1, 1)
 
 
 async def test_a_name_that_comes_again_is_asked_again(tmp_path: Path) -> None:
-    async with upstream(always(TOO_MANY)) as first:
-        project = {"fallbacks": ("openai", "openai", "openai")}
-        async with gateway(tmp_path, first.url, project=project) as server:
-            status = split(await server.raw(post()))[0]
-            records = await server.records()
+    project = {"fallbacks": ("openai", "openai", "openai")}
+    async with (
+        upstream(always(TOO_MANY)) as first,
+        gateway(tmp_path, first.url, project=project) as server,
+    ):
+        status = split(await server.raw(post()))[0]
+        records = await server.records()
 
     assert (status, len(first.sent), len(records)) == (429, 3, 3)
 
@@ -84,20 +92,24 @@ async def test_a_name_that_comes_again_is_asked_again(tmp_path: Path) -> None:
 async def test_what_is_wrong_with_the_call_is_not_sent_elsewhere(
     tmp_path: Path, status: bytes, asked: int
 ) -> None:
-    async with upstream(always(whole(b"{}", status=status))) as first:
-        async with upstream(always(GOOD)) as second:
-            async with gateway(tmp_path, first.url, yaml(second.url), **BOTH) as server:
-                answered = split(await server.raw(post()))[0]
+    async with (
+        upstream(always(whole(b"{}", status=status))) as first,
+        upstream(always(GOOD)) as second,
+        gateway(tmp_path, first.url, yaml(second.url), **BOTH) as server,
+    ):
+        answered = split(await server.raw(post()))[0]
 
     assert (answered, len(first.sent), len(second.sent)) == (int(status[:3]), asked, 0)
 
 
 async def test_a_stream_that_has_begun_goes_nowhere_else(tmp_path: Path) -> None:
     frame = b'data: {"a":1}\n\n'
-    async with upstream(always(STREAM_HEAD + chunk(frame), cut=True)) as first:
-        async with upstream(always(GOOD)) as second:
-            async with gateway(tmp_path, first.url, yaml(second.url), **BOTH) as server:
-                data, ended = dechunked(split(await server.raw(post()))[2])
+    async with (
+        upstream(always(STREAM_HEAD + chunk(frame), cut=True)) as first,
+        upstream(always(GOOD)) as second,
+        gateway(tmp_path, first.url, yaml(second.url), **BOTH) as server,
+    ):
+        data, ended = dechunked(split(await server.raw(post()))[2])
 
     assert (broken_off(data), ended) == ((frame, "upstream_broken"), False)
     assert not second.sent
@@ -123,20 +135,24 @@ async def test_who_takes_no_such_call_or_has_no_key_is_passed_over(tmp_path: Pat
 
 async def test_a_provider_that_is_left_alone_is_passed_over(tmp_path: Path) -> None:
     down = whole(b"{}", status=b"503 Down")
-    async with upstream(always(down)) as first, upstream(always(GOOD)) as second:
-        async with gateway(tmp_path, first.url, yaml(second.url), **BOTH) as server:
-            statuses = [split(await server.raw(post()))[0] for _ in range(8)]
+    async with (
+        upstream(always(down)) as first,
+        upstream(always(GOOD)) as second,
+        gateway(tmp_path, first.url, yaml(second.url), **BOTH) as server,
+    ):
+        statuses = [split(await server.raw(post()))[0] for _ in range(8)]
 
     assert statuses == [200] * 8
     assert (len(first.sent), len(second.sent)) == (5, 8)
 
 
 async def test_without_an_order_nothing_is_asked_twice(tmp_path: Path) -> None:
-    async with upstream(always(b"", cut=True)) as first, upstream(always(GOOD)) as second:
-        async with gateway(
-            tmp_path, first.url, yaml(second.url), keys=("openai", "second")
-        ) as server:
-            answer = await server.raw(post())
+    async with (
+        upstream(always(b"", cut=True)) as first,
+        upstream(always(GOOD)) as second,
+        gateway(tmp_path, first.url, yaml(second.url), keys=("openai", "second")) as server,
+    ):
+        answer = await server.raw(post())
 
     assert error_of(answer)["code"] == "upstream_broken"
     assert (len(first.sent), len(second.sent)) == (1, 0)
