@@ -13,14 +13,19 @@ from llmring_adapters.database import open_engine
 from llmring_adapters.gateway.journal import BufferedJournal
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transactions.sql import sql_transactions
+from llmring_adapters.usage.intake import DirectIntake, in_one_transaction
 from llmring_core.gateway import HoldBudget, LapseHolds, Limits, SettleHold
+from llmring_core.gateway.forwarding import RecordAttempt
 from llmring_core.gateway.journal import LEASE, StartedAttempt
 from llmring_core.gateway.lost_attempts import CloseLostAttempts
 from llmring_core.ids import HoldId, UsageId
 from llmring_core.transactions import Begin
 from llmring_core.usage import Tokens, UsageRecord
+from llmring_core.usage.repricing import repricing_of
+from tests.builders.forwarding import FORWARDED
 from tests.builders.gateway import ADMISSION, TOKEN, attempt, journal
-from tests.builders.kernel import MICROSECOND, NOON, P1, FakeClock
+from tests.builders.kernel import MICROSECOND, NOON, P1, FakeClock, ids
+from tests.builders.registry import QUOTE, PriceList
 from tests.builders.usage import EVERYTHING, TOKENS, usage_record
 from tests.contracts.conftest import SCHEMA
 
@@ -184,6 +189,22 @@ async def test_a_record_that_comes_at_the_same_moment_is_the_only_one(
     await other.close_lost()
     assert sorted(one.id for one in await ledger(other.begin)) == [one.id for one in attempts]
     assert (await budget(other.begin))[1] == 0
+
+
+async def test_a_call_that_ends_after_it_was_closed_corrects_that(
+    crashed: Server, other: Server
+) -> None:
+    await crashed.start(A)
+    other.clock.pass_by(LEASE)
+    assert await other.close_lost() == 1
+    intake = DirectIntake(in_one_transaction(crashed.begin))
+    record = RecordAttempt(intake, PriceList(), FakeClock(NOON + 2 * LEASE), ids())
+    late = await record(replace(FORWARDED, id=A.id))
+    assert (late.kind, late.adjusts, late.attempt_status) == ("adjustment", A.id, "complete")
+    assert (late.cost_usd, late.tokens) == (Decimal("0.0000546"), TOKENS)
+    assert [one.kind for one in await ledger(other.begin)] == ["adjustment", "call"]
+    (closed,) = (one for one in await ledger(other.begin) if one.kind == "call")
+    assert repricing_of(closed, [late], QUOTE) is None
 
 
 @pytest.mark.parametrize("named", [None, "", "m" * 300, "a\0b", "\ud800"])

@@ -171,6 +171,16 @@ async def test_what_is_in_the_ledger_is_no_longer_under_way(
     assert written.open == 1
 
 
+async def test_what_is_given_up_is_written_down_and_not_renewed(
+    store: Store, written: BufferedJournal
+) -> None:
+    await written.start(A)
+    written.give_up(A.id)
+    await written.renew()
+    await written.flush()
+    assert (await store.kept(), written.open) == ([A], 0)
+
+
 async def test_what_ended_is_forgotten_before_it_is_closed(
     store: Store, written: BufferedJournal
 ) -> None:
