@@ -254,7 +254,9 @@ class Container(GatewayContainer):
     meters = providers.Object(meter_for)
     counter = providers.Singleton(PackagedCounter)
     upstream = providers.Singleton(WebUpstream, settings.provided.gateway_max_calls)
-    record_attempt = providers.Factory(RecordAttempt, intake=intake, registry=registry, clock=clock)
+    record_attempt = providers.Factory(
+        RecordAttempt, intake=intake, registry=registry, clock=clock, new_id=new_id
+    )
     attempts = providers.Singleton(
         Attempts,
         breaker=breaker,
