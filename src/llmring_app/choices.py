@@ -1,6 +1,7 @@
 """Which adapter suits the settings."""
 
 from functools import partial
+from typing import Protocol
 
 from httpx import AsyncClient
 
@@ -14,10 +15,17 @@ from llmring_adapters.usage.postgres import PostgresWriter
 from llmring_app.measures import Measures
 from llmring_app.settings import Settings
 from llmring_app.witness_keys import witness_in
+from llmring_core.gateway.forwarding import Upstream
 from llmring_core.transactions import Begin
 from llmring_core.usage import UsageWork
 
 SHARE_OF_INTERVAL = 0.8
+
+
+class OpenUpstream(Upstream, Protocol):
+    """Connections to providers, which are let go of in the end."""
+
+    async def close(self) -> None: ...
 
 
 def grouped_intake(settings: Settings, begin: Begin[UsageWork], measures: Measures) -> GroupIntake:
@@ -55,3 +63,10 @@ def witnesses_of(settings: Settings, client: AsyncClient) -> list[WebWitness]:
     """Return who cosigns the log."""
     pairs = map(witness_in, settings.witnesses)
     return [WebWitness(client, url, key) for url, key in pairs]
+
+
+def upstream_of(max_at_once: int) -> OpenUpstream:
+    """Return what asks providers. Its library, of 8 MB, is imported only where it is used."""
+    from llmring_adapters.gateway.web import WebUpstream  # noqa: PLC0415  see above
+
+    return WebUpstream(max_at_once)

@@ -8,7 +8,6 @@ from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
 from llmring_adapters.gateway.forwarding_memory import MemoryBreaker
-from llmring_adapters.gateway.web import WebUpstream
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.registry.archive import KeptArchive
 from llmring_adapters.registry.bundled import bundled_snapshot
@@ -19,6 +18,7 @@ from llmring_app.choices import (
     board_of,
     grouped_intake,
     redis_of,
+    upstream_of,
     validity_of_a_check,
     witnesses_of,
 )
@@ -257,7 +257,7 @@ class Container(GatewayContainer):
     )
     breaker = providers.Singleton(MemoryBreaker)
     meters = providers.Object(meter_for)
-    upstream = providers.Singleton(WebUpstream, settings.provided.gateway_max_calls)
+    upstream = providers.Singleton(upstream_of, settings.provided.gateway_max_calls)
     record_attempt = providers.Factory(
         RecordAttempt, intake=intake, registry=registry, clock=clock, new_id=new_id
     )
