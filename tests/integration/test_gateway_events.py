@@ -1,5 +1,6 @@
 """The gateway's events and figures, as whoever runs the server sees them."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from llmring_app.server import prepare
 from llmring_app.settings import Settings
 from llmring_core.usage import Tokens
 from tests.builders.events import an_event, events
-from tests.integration.gateway import Gateway, gateway, until
+from tests.integration.gateway import DONE, SECRET, TOKEN, Gateway, gateway, post, split, until
+from tests.integration.upstream import END, STREAM_HEAD, Sent, always, chunk, upstream
 
 NOBODY = "http://127.0.0.1:9"  # a provider that is not asked
 JSON = b"Accept: application/json"
@@ -144,3 +146,59 @@ async def is_written(file: Path) -> bool:
 
 async def has_lost(server: Gateway) -> bool:
     return (await series(server))["llmring_event_file_lost_total"] > 0
+
+
+BODY = b'{"model":"gpt-4o-mini","messages":[]}'
+STREAM = [b'data: {"choices":[]}\n\n', b'data: {"usage":3}\n\n', DONE]
+
+
+class TestCalls:
+    async def test_every_answer_is_an_event_with_what_it_used(self, tmp_path: Path) -> None:
+        file = tmp_path / "events.jsonl"
+        answer = STREAM_HEAD + b"".join(map(chunk, STREAM)) + END
+        bare = b"GET /v1/ HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+        requests = (post(BODY), post(BODY, path=b"/v1/unknown"), bare)
+        async with (
+            upstream(always(answer)) as provider,
+            gateway(tmp_path, provider.url, file_event_log=file) as server,
+        ):
+            statuses = [split(await server.raw(request))[0] for request in requests]
+            found = await series(server)
+
+        called, refused, empty = lines_of(file)
+        assert statuses == [200, 404, 404]
+        assert (called["status"], refused["status"], empty["status"]) == (200, 404, 404)
+        assert (called["method"], called["path"]) == ("POST", "/v1/chat/completions")
+        assert called["request_body"].encode() == BODY
+        assert called["response_body"].encode() == b"".join(STREAM)
+        assert called["duration"] > 0
+        assert SECRET not in file.read_text() and TOKEN not in file.read_text()
+        assert found["llm_proxy_requests_total"] == 3
+        assert found["llm_proxy_errors_total"] == 2
+        one = 'provider="openai"'
+        assert found[f'llmring_gateway_calls_total{{outcome="complete",{one}}}'] == 1
+        assert found[f'llmring_gateway_tokens_total{{kind="output",{one}}}'] == 3
+
+    async def test_a_caller_who_left_is_told_of_once_the_answer_ended(self, tmp_path: Path) -> None:
+        file = tmp_path / "events.jsonl"
+        answer = STREAM_HEAD + b"".join(map(chunk, STREAM)) + END
+        wait = asyncio.Event()
+
+        async def slow(_: Sent, writer: asyncio.StreamWriter) -> None:
+            await wait.wait()
+            writer.write(answer)
+
+        async with (
+            upstream(slow) as provider,
+            gateway(tmp_path, provider.url, file_event_log=file) as server,
+        ):
+            _, writer = await asyncio.open_connection(*server.address)
+            writer.write(post(BODY))
+            await until(provider.is_asked)
+            writer.transport.abort()
+            await until(server.is_left)
+            wait.set()
+            await server.recorded(1)
+
+        [told] = lines_of(file)
+        assert (told["path"], told["status"]) == ("/v1/chat/completions", 0)
