@@ -67,6 +67,7 @@ async def test_what_waits_in_the_end_is_written(tmp_path: Path) -> None:
         for event in events(500):
             container.events().publish(event)
 
+    assert not container.events().is_heard
     assert container.event_file().written == file.read_bytes().count(b"\n") == 500
 
 
