@@ -3,6 +3,7 @@
 import os
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from httpx import AsyncClient
 
@@ -19,11 +20,19 @@ from llmring_app.errors import CannotStart
 from llmring_app.measures import Measures
 from llmring_app.settings import Settings, variable
 from llmring_app.witness_keys import witness_in
+from llmring_core.gateway.dialects import TokenCounter
 from llmring_core.gateway.events import ExcerptLimits
+from llmring_core.gateway.forwarding import Upstream
 from llmring_core.transactions import Begin
 from llmring_core.usage import UsageWork
 
 SHARE_OF_INTERVAL = 0.8
+
+
+class OpenUpstream(Upstream, Protocol):
+    """Connections to providers, which are let go of in the end."""
+
+    async def close(self) -> None: ...
 
 
 def grouped_intake(settings: Settings, begin: Begin[UsageWork], measures: Measures) -> GroupIntake:
@@ -91,3 +100,17 @@ def event_file_of(settings: Settings) -> EventFile | None:
         reason = os.strerror(error.errno or 0)
         raise CannotStart(f"{named} cannot be written: {reason}") from error
     return file
+
+
+def upstream_of(max_at_once: int) -> OpenUpstream:
+    """Return what asks providers. Its library, of 8 MB, is imported only where it is used."""
+    from llmring_adapters.gateway.web import WebUpstream  # noqa: PLC0415  see above
+
+    return WebUpstream(max_at_once)
+
+
+def counter_of() -> TokenCounter:
+    """Return what counts tokens, with a library that is imported only where it is used."""
+    from llmring_adapters.counting import PackagedCounter  # noqa: PLC0415  see above
+
+    return PackagedCounter()

@@ -22,6 +22,7 @@ class Measures:
     pauses: Pauses = field(default_factory=Pauses)
     refreshes: int = 0  # of the registry
     failed_refreshes: int = 0
+    lost_attempts: int = 0  # calls of crashed servers that this one closed
 
     @property
     def uptime_s(self) -> float:

@@ -56,6 +56,11 @@ class _Families(Collector):
         yield from gateway_calls(measures.gateway)
         yield from events_told(self._container.events(), self._container.event_file())
         yield from historic(measures)
+        open_ones, lost = self._container.journal().open, measures.lost_attempts
+        yield Gauge("llmring_gateway_attempts_open", "Calls to providers under way.", open_ones)
+        yield Counter(
+            "llmring_gateway_attempts_lost", "Calls under way in a crash, now closed.", lost
+        )
         outages = measures.outages.count
         yield Counter(
             "llmring_database_failures", "Transactions the database did not carry out.", outages

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from msgspec import convert, json, to_builtins
 
 from llmring_adapters.database import url_of
-from llmring_adapters.redis import pool_of
+from llmring_adapters.redis import BoundedRedis
 from llmring_app.dotenv import read_dotenv
 from llmring_app.errors import BadSetting
 from llmring_app.gateway_settings import GatewaySettings
@@ -258,7 +258,7 @@ def _check_address(field: str, text: str) -> None:
     if field == "database_url":
         url_of(text)
     elif field == "redis_url":
-        pool_of(text)
+        _ = BoundedRedis(text)
     elif field == "witnesses":
         _ = [witness_in(item) for item in _items(text)]
     elif field.endswith("_url"):
