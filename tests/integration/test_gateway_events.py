@@ -1,6 +1,7 @@
 """The gateway's events and figures, as whoever runs the server sees them."""
 
 import asyncio
+import gc
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from llmring_app.errors import CannotStart
 from llmring_app.server import prepare
 from llmring_app.settings import Settings
 from llmring_core.usage import Tokens
-from tests.builders.events import an_event, events
+from tests.builders.events import an_event
 from tests.integration.gateway import DONE, SECRET, TOKEN, Gateway, gateway, post, split, until
 from tests.integration.upstream import END, STREAM_HEAD, Sent, always, chunk, upstream
 
@@ -43,7 +44,7 @@ def lines_of(file: Path) -> list[dict[str, Any]]:
 
 
 class TestFileLog:
-    async def test_every_event_is_a_line_also_those_at_the_end(self, tmp_path: Path) -> None:
+    async def test_every_event_is_a_line_and_counted(self, tmp_path: Path) -> None:
         file = tmp_path / "events.jsonl"
         async with gateway(tmp_path, NOBODY, file_event_log=file) as server:
             bus = server.container.events()
@@ -53,12 +54,11 @@ class TestFileLog:
             found = await series(server)
             assert found['llmring_events_taken_total{listener="file"}'] == 1
             assert found['llmring_events_dropped_total{listener="file"}'] == 0
-            for event in events(500):
-                bus.publish(event)
+            bus.publish(an_event(request_id="last"))
 
-        lines = lines_of(file)
-        assert [line["request_id"] for line in lines] == ["first", *(f"r-{n}" for n in range(500))]
-        assert lines[0]["response_body"] == "answer"
+        first, last = lines_of(file)
+        assert (first["request_id"], last["request_id"]) == ("first", "last")
+        assert first["response_body"] == "answer"
         assert file.stat().st_mode & 0o777 == 0o600
 
     async def test_a_disk_that_is_full_costs_events_only(self, tmp_path: Path) -> None:
@@ -108,6 +108,7 @@ class TestMetrics:
     async def test_the_same_under_the_names_of_other_dashboards(self, tmp_path: Path) -> None:
         async with gateway(tmp_path, NOBODY) as server:
             server.container.gateway_measures().answered(500)
+            gc.collect()
             found = await series(server, "/metrics/prometheus")
 
         assert (found["llm_proxy_requests_total"], found["llm_proxy_errors_total"]) == (1, 1)
@@ -116,7 +117,7 @@ class TestMetrics:
         assert found["llm_proxy_uptime_seconds"] > 0
         assert found["llm_proxy_goroutines"] > 1
         assert found["llm_proxy_gc_runs_total"] > 0
-        assert found["llm_proxy_gc_pause_total_seconds"] >= 0
+        assert found["llm_proxy_gc_pause_total_seconds"] > 0
         assert found["llm_proxy_memory_sys_bytes"] > found["llm_proxy_memory_heap_alloc_bytes"] > 0
 
     async def test_calls_are_counted_by_provider(self, tmp_path: Path) -> None:
