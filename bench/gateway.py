@@ -139,7 +139,7 @@ def _loaded(run: Run, served: Gateway, calls: Calls, floors: Floors) -> Row:
         target=f"{PER_SECOND:,} requests/s, {SHARE} of bare aiohttp",
         measured=f"{row.load.per_second:,.0f} requests/s, {part:.2f}",
         reached=row.load.per_second >= PER_SECOND and part >= SHARE,
-        floor=described(floors),
+        floor=_described(floors),
     )
 
 
@@ -147,7 +147,7 @@ def _lonely(run: Run, served: Gateway, calls: Calls, floors: Floors) -> Row:
     figure = "chat completion through the gateway, 1 connection, PostgreSQL"
     row = run.measure(served.server, calls, 1, figure)
     added = _p50_ms(row) - _p50_ms(floors.straight)
-    return replace(row, measured=f"p50 {added:.2f} ms more than direct", floor=described(floors))
+    return replace(row, measured=f"p50 {added:.2f} ms more than direct", floor=_described(floors))
 
 
 def _unflushed(row: Row, flushed: Row, floors: Floors) -> Row:
@@ -173,10 +173,11 @@ def _cache_hits(run: Run, served: Gateway) -> Row:
     return replace(row, target=target, reached=row.load.per_second >= HITS_PER_SECOND)
 
 
-def described(floors: Floors) -> str:
+def _described(floors: Floors) -> str:
+    named = (("direct", floors.straight), ("bare aiohttp", floors.passed))
     return "; ".join(
-        f"{name} {row.load.per_second:,.0f}/s, p50 {row.load.p50_ms:.2f} ms, CPU {row.cpu_ms:.3f} ms"
-        for name, row in (("direct", floors.straight), ("bare aiohttp", floors.passed))
+        f"{name} {row.load.per_second:,.0f}/s, p50 {row.load.p50_ms:.2f} ms, CPU {row.cpu_ms:.3f}"
+        for name, row in named
         if row.load is not None
     )
 
