@@ -93,8 +93,11 @@ async def _drive(run: "Stretch", connections: int, seconds: float) -> Load:
     run.until = start + seconds
     for connection in opened:
         connection.send()
-    async with asyncio.timeout(seconds + GRACE_S):
-        await run.over.wait()
+    try:
+        async with asyncio.timeout(seconds + GRACE_S):
+            await run.over.wait()
+    finally:
+        await run.leave()
     if run.failure is not None:
         raise run.failure
     return Load(
@@ -127,23 +130,29 @@ class Stretch:
         self.over = asyncio.Event()
         self._port = port
         self._connection = connection
-        self._open = 0
+        self._open: set[Connection] = set()
         self._reconnecting: set[asyncio.Task[None]] = set()
 
     async def connect(self) -> "Connection":
         loop = asyncio.get_running_loop()
         opened = loop.create_connection(lambda: self._connection(self), HOST, self._port)
         _, connection = await opened
-        self._open += 1
+        self._open.add(connection)
         return connection
+
+    async def leave(self) -> None:
+        """Cut the connections that a failure has left open."""
+        for connection in self._open:
+            connection.abort()
+        await asyncio.sleep(0)  # else the loop is closed before they are
 
     def fail(self, error: Exception) -> None:
         self.failure = self.failure or error
         self.over.set()
 
-    def closed(self, *, finished: bool, waiting: bool) -> None:
+    def closed(self, connection: "Connection", *, finished: bool, waiting: bool) -> None:
         """A connection has ended: it had nothing more to send, or the server cut it."""
-        self._open -= 1
+        self._open.discard(connection)
         self.lost += waiting
         if self.lost > MOST_LOST:
             self.fail(ConnectionError(f"the server cut {self.lost} connections"))
@@ -151,7 +160,7 @@ class Stretch:
             task = asyncio.get_running_loop().create_task(self._reconnect())
             self._reconnecting.add(task)
             task.add_done_callback(self._reconnecting.discard)
-        elif self._open == 0 and not self._reconnecting:
+        elif not self._open and not self._reconnecting:
             self.over.set()
 
     async def _reconnect(self) -> None:
@@ -215,12 +224,15 @@ class Connection(asyncio.Protocol):
             return  # it will be closed, and opened anew
         self.send()
 
+    def abort(self) -> None:
+        self._transport.abort()
+
     def closes(self, answer: bytes) -> bool:
         """Return whether the server closes the connection behind this answer."""
         return b"connection: close" in answer[: answer.find(b"\r\n\r\n")].lower()
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._run.closed(finished=self._finished, waiting=self._waiting)
+        self._run.closed(self, finished=self._finished, waiting=self._waiting)
 
 
 def _length(data: bytes, head: int) -> int:
