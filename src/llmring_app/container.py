@@ -8,7 +8,6 @@ from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
 from llmring_adapters.gateway.forwarding_memory import MemoryBreaker
-from llmring_adapters.gateway.web import WebUpstream
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.registry.archive import KeptArchive
 from llmring_adapters.registry.bundled import bundled_snapshot
@@ -17,8 +16,10 @@ from llmring_adapters.registry.web import WebRegistrySource, registry_client
 from llmring_adapters.transparency.witness_web import witness_client
 from llmring_app.choices import (
     board_of,
+    counter_of,
     grouped_intake,
     redis_of,
+    upstream_of,
     validity_of_a_check,
     witnesses_of,
 )
@@ -34,8 +35,8 @@ from llmring_core.accounts import (
     RevokeApiKey,
     RotateApiKey,
 )
+from llmring_core.gateway.attempting import Attempts
 from llmring_core.gateway.forwarding import RecordAttempt
-from llmring_core.gateway.gatekeeping import TokenGatekeeper
 from llmring_core.gateway.metering import meter_for
 from llmring_core.receipts import (
     AdoptKey,
@@ -249,17 +250,26 @@ class Container(GatewayContainer):
     export_usage = providers.Factory(ExportUsage, begin=read)
     summarise_usage = providers.Factory(SummariseUsage, begin=read)
 
-    gatekeeper = providers.Singleton(
-        TokenGatekeeper,
-        recognise=GatewayContainer.recognise_token,
-        open_key=GatewayContainer.open_provider_key,
-        charge=GatewayContainer.charge_request,
-    )
     breaker = providers.Singleton(MemoryBreaker)
     meters = providers.Object(meter_for)
-    upstream = providers.Singleton(WebUpstream, settings.provided.gateway_max_calls)
+    counter = providers.Singleton(counter_of)
+    upstream = providers.Singleton(upstream_of, settings.provided.gateway_max_calls)
     record_attempt = providers.Factory(
         RecordAttempt, intake=intake, registry=registry, clock=clock, new_id=new_id
+    )
+    attempts = providers.Singleton(
+        Attempts,
+        breaker=breaker,
+        registry=registry,
+        hold=GatewayContainer.hold_budget,
+        settle=GatewayContainer.settle_hold,
+        journal=GatewayContainer.journal,
+        meters=meters,
+        counter=counter,
+        aside=aside,
+        record=record_attempt,
+        clock=clock,
+        new_id=new_id,
     )
 
 

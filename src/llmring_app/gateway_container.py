@@ -5,6 +5,7 @@ from dependency_injector import providers
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.group_commit import GroupCommit
+from llmring_app.choices import event_bus_of, event_file_of, excerpt_limits_of, journal_of
 from llmring_app.encryption_keys import vault_of
 from llmring_app.foundation import Foundation
 from llmring_core.gateway import (
@@ -29,6 +30,7 @@ from llmring_core.gateway import (
     RevokeTokens,
     SettleHold,
 )
+from llmring_core.gateway.lost_attempts import CloseLostAttempts
 
 
 class GatewayContainer(Foundation):
@@ -45,6 +47,14 @@ class GatewayContainer(Foundation):
         GroupCommit, providers.Factory(ChargeTogether, begin=begin, clock=clock)
     )
 
+    journal = providers.Singleton(
+        journal_of, Foundation.settings, begin, clock, Foundation.measures
+    )
+    gateway_measures = Foundation.measures.provided.gateway
+    events = providers.Singleton(event_bus_of, Foundation.settings)
+    excerpt_limits = providers.Singleton(excerpt_limits_of, Foundation.settings)
+    event_file = providers.Singleton(event_file_of, Foundation.settings)
+
     recognise_token = providers.Factory(RecogniseToken, find=find_access, clock=clock)
     charge_request = providers.Factory(ChargeRequest, intake=charges, tally=tally, clock=clock)
     admit = providers.Factory(Admit, recognise=recognise_token, charge=charge_request)
@@ -52,9 +62,8 @@ class GatewayContainer(Foundation):
         OpenProviderKey, find_keys=find_provider_keys, vault=vault
     )
     lapse_holds = providers.Factory(LapseHolds, begin=begin, clock=clock)
-    hold_budget = providers.Factory(
-        HoldBudget, begin=begin, lapse=lapse_holds, clock=clock, new_id=new_id
-    )
+    hold_budget = providers.Factory(HoldBudget, begin=begin, lapse=lapse_holds, clock=clock)
+    close_lost_attempts = providers.Factory(CloseLostAttempts, begin=begin, clock=clock)
     settle_hold = providers.Factory(SettleHold, begin=begin)
 
     create_project = providers.Factory(

@@ -13,6 +13,7 @@ from llmring_adapters.accounts.sql import SqlAccountBook
 from llmring_adapters.database import BROKEN, PASSING, READ_ONLY, Outages, limited
 from llmring_adapters.gateway.budgets import SqlBudgetBook
 from llmring_adapters.gateway.sql import SqlGatewayBook, SqlTokenBook
+from llmring_adapters.gateway.sql_journal import SqlAttemptBook
 from llmring_adapters.idempotency.sql import SqlAnswerBook
 from llmring_adapters.receipts.certified_sql import SqlCertifications
 from llmring_adapters.receipts.sql import SqlKeyBook, SqlReceiptBook
@@ -25,12 +26,14 @@ from llmring_core.errors import StoreUnavailable
 from llmring_core.transactions import Begin
 
 ANSWER_S = 4.0  # for a whole transaction on PostgreSQL
+AT_ONCE = {"isolation_level": "AUTOCOMMIT"}
 
 
 class SqlWork:
     def __init__(self, connection: AsyncConnection) -> None:
         self.accounts = SqlAccountBook(connection)
         self.answers = SqlAnswerBook(connection)
+        self.attempts = SqlAttemptBook(connection)
         self.budgets = SqlBudgetBook(connection)
         self.certifications = SqlCertifications(connection)
         self.gateway = SqlGatewayBook(connection)
@@ -61,9 +64,14 @@ def sql_transactions(engine: AsyncEngine, outages: Outages | None = None) -> Beg
 
 
 def sql_reads(engine: AsyncEngine, outages: Outages | None = None) -> Begin[AllWork]:
-    """Return transactions that only read, and so wait for no writer."""
+    """Return transactions that only read, and so wait for no writer.
+
+    In PostgreSQL each of their statements sees what is committed by then, as it would between BEGIN
+    and COMMIT; so these are not sent, which saves two of the round trips.
+    """
     counted = outages or Outages()
-    reading = engine.execution_options(**{READ_ONLY: True})
+    options = {READ_ONLY: True} if engine.dialect.name == "sqlite" else AT_ONCE
+    reading = engine.execution_options(**options)
 
     return lambda: _transaction(reading, counted)
 

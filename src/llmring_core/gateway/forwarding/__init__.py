@@ -1,6 +1,12 @@
 """Forwarding: a call to a provider is let through as it is, and so is its answer."""
 
-from llmring_core.gateway.forwarding.attempts import Attempt, Outcome, RecordAttempt, is_recorded
+from llmring_core.gateway.forwarding.attempts import (
+    Attempt,
+    Outcome,
+    RecordAttempt,
+    is_recorded,
+    storable,
+)
 from llmring_core.gateway.forwarding.breaker import (
     CLOSED,
     FAILING,
@@ -18,7 +24,6 @@ from llmring_core.gateway.forwarding.errors import (
     HeaderRequired,
     MethodNotAllowed,
     NotAdmitted,
-    NoUpstreamKey,
     OriginNotAllowed,
     OriginRequired,
     ParamNotAllowed,
@@ -29,18 +34,16 @@ from llmring_core.gateway.forwarding.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from llmring_core.gateway.forwarding.fallback import MOVING_ON, order, pause_s
 from llmring_core.gateway.forwarding.headers import presented_secret, to_client, to_upstream
 from llmring_core.gateway.forwarding.origins import answer_headers, preflight
 from llmring_core.gateway.forwarding.ports import (
-    Admission,
     Asked,
     Body,
     Breaker,
-    Gatekeeper,
     Meter,
     Metered,
     Meters,
-    ProviderAccount,
     Upstream,
     UpstreamAnswer,
     UpstreamRequest,
@@ -51,7 +54,7 @@ from llmring_core.gateway.forwarding.providers import Provider, Providers, Route
 __all__ = [
     "CLOSED",
     "FAILING",
-    "Admission",
+    "MOVING_ON",
     "Asked",
     "Attempt",
     "Body",
@@ -62,21 +65,18 @@ __all__ = [
     "CircuitOpen",
     "CredentialInQuery",
     "EndpointNotFound",
-    "Gatekeeper",
     "Head",
     "HeaderRequired",
     "Meter",
     "Metered",
     "Meters",
     "MethodNotAllowed",
-    "NoUpstreamKey",
     "NotAdmitted",
     "OriginNotAllowed",
     "OriginRequired",
     "Outcome",
     "ParamNotAllowed",
     "Provider",
-    "ProviderAccount",
     "Providers",
     "RecordAttempt",
     "Route",
@@ -98,9 +98,12 @@ __all__ = [
     "is_recorded",
     "left",
     "opened",
+    "order",
+    "pause_s",
     "preflight",
     "presented_secret",
     "providers_in",
+    "storable",
     "to_client",
     "to_upstream",
 ]
