@@ -50,6 +50,9 @@ class BufferedJournal(AttemptJournal):
         if len(self._ended) > MAX_ENDED:
             del self._ended[next(iter(self._ended))]
 
+    def give_up(self, attempt: UsageId) -> None:
+        self._open.discard(attempt)
+
     async def flush(self) -> None:
         """Forget what ended. Raises Unavailable; then that is left for the next time."""
         for ids in _batches(tuple(self._ended)):

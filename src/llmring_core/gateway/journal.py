@@ -54,6 +54,9 @@ class AttemptJournal(Protocol):
     def end(self, attempt: UsageId) -> None:
         """Forget it, soon: its record is committed, or nobody was asked. Never waits."""
 
+    def give_up(self, attempt: UsageId) -> None:
+        """Leave it to whoever closes lost attempts: what is left to do for it cannot be done."""
+
 
 class AttemptBook(Protocol):
     """Attempts that are written down, each with a lease."""
