@@ -132,15 +132,14 @@ class _Exchange:
         self._secret(*route.candidates)  # before any body is read for nobody
         body = await read_body(self._receive) if _is_json(fields) else None
         wanted = await aside_if_large(body, partial(looked_at, route, head, body))
-        provider = wanted.call.provider
-        admission = await parts.recognise(self._secret(provider))
+        admission = await parts.recognise(self._secret(wanted.call.provider))
         self._scope["state"]["project"] = admission.project
         plan = await planned(parts, self._received(route, wanted, body), admission)
         await parts.charge(admission)
         about = About(
             request_id=self._request_id,
             received_ns=self._received_ns,
-            headers=answer_headers(provider, fields),
+            headers=answer_headers(plan[0].call.provider, fields),
         )
         return Relay(parts, plan, admission, about, self._send)
 
@@ -188,7 +187,7 @@ class _Exchange:
         return Received(
             head=self._head,
             pairs=self._pairs,
-            endpoint=route.endpoint,
+            route=route,
             wanted=wanted,
             body=body,
             upload=upload,
