@@ -30,7 +30,7 @@ def with_model(body: bytes, model: str) -> bytes | None:
 
 
 def spliced(body: bytes, start: int, new: bytes, end: int | None = None) -> bytes:
-    """Return ``body`` with ``new`` from ``start`` on, in place of what stands there until ``end``."""
+    """Return ``body`` with ``new`` at ``start``, in place of what stands there until ``end``."""
     return body[:start] + new + body[start if end is None else end :]
 
 
