@@ -157,7 +157,7 @@ def _add_project(parser: ArgumentParser, *, needed: bool) -> None:
         "--receipts",
         dest="issues_receipts",
         action=BooleanOptionalAction,
-        help="whether each metered call gets a receipt",
+        help="whether each metered call is to get a receipt",
     )
 
 
