@@ -4,10 +4,9 @@ from dependency_injector import providers
 
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
 from llmring_adapters.gateway.forwarding_memory import SameModel
-from llmring_adapters.gateway.journal import BufferedJournal
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.group_commit import GroupCommit
-from llmring_app.choices import event_bus_of, event_file_of, excerpt_limits_of
+from llmring_app.choices import event_bus_of, event_file_of, excerpt_limits_of, journal_of
 from llmring_app.encryption_keys import vault_of
 from llmring_app.foundation import Foundation
 from llmring_core.gateway import (
@@ -32,7 +31,7 @@ from llmring_core.gateway import (
     RevokeTokens,
     SettleHold,
 )
-from llmring_core.gateway.lost_attempts import CloseLostAttempts, RenewLeases, WriteDown
+from llmring_core.gateway.lost_attempts import CloseLostAttempts
 
 
 class GatewayContainer(Foundation):
@@ -51,9 +50,7 @@ class GatewayContainer(Foundation):
     )
 
     journal = providers.Singleton(
-        BufferedJournal,
-        providers.Factory(WriteDown, begin=begin, clock=clock),
-        providers.Factory(RenewLeases, begin=begin, clock=clock),
+        journal_of, Foundation.settings, begin, clock, Foundation.measures
     )
     gateway_measures = Foundation.measures.provided.gateway
     events = providers.Singleton(event_bus_of, Foundation.settings)
