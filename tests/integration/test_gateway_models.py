@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from msgspec import json
+
 from llmring_core.gateway.forwarding import ResolveModel
 from llmring_core.ids import ProjectId
 from tests.builders.kernel import P1
@@ -36,10 +38,10 @@ def yaml(url: str) -> str:
 
 
 async def test_the_model_meant_is_asked_for_and_recorded(tmp_path: Path) -> None:
-    aliases = Aliases()
+    aliases, events = Aliases(), tmp_path / "events.jsonl"
     async with (
         upstream(always(GOOD)) as provider,
-        gateway(tmp_path, provider.url, resolve=aliases) as server,
+        gateway(tmp_path, provider.url, resolve=aliases, file_event_log=events) as server,
     ):
         status = split(await server.raw(post(b'{ "model": "fast" ,"n":1}')))[0]
         [record] = await server.records()
@@ -48,6 +50,7 @@ async def test_the_model_meant_is_asked_for_and_recorded(tmp_path: Path) -> None
     assert (status, sent.body) == (200, b'{ "model": "gpt-4o-mini" ,"n":1}')
     assert sent.header("content-length") == [str(len(sent.body))]
     assert (record.model, aliases.asked) == ("gpt-4o-mini", [(P1, "fast")])
+    assert json.decode(events.read_bytes())["model"] == "gpt-4o-mini"
 
 
 async def test_a_stream_is_still_made_to_tell_its_usage(tmp_path: Path) -> None:
