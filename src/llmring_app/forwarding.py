@@ -5,9 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from llmring_app.container import Container
 from llmring_app.errors import CannotStart
 from llmring_app.settings import Settings, variable
@@ -74,6 +71,8 @@ def providers_of(settings: Settings, file: Path) -> Providers:
 
 def _document(file: Path) -> object:
     """Read YAML: plain values only, and no key twice. Raises CannotStart."""
+    from ruamel import yaml  # noqa: PLC0415  who forwards nothing does without it
+
     named = f"{variable('api_config_path')} names {file}, which"
     try:
         text = file.read_text("utf-8")
@@ -83,8 +82,8 @@ def _document(file: Path) -> object:
     except UnicodeDecodeError as error:
         raise CannotStart(f"{named} is not UTF-8") from error
     try:
-        return YAML(typ="safe", pure=True).load(text[:MAX_FILE])  # pure: it reads YAML 1.2
-    except (YAMLError, RecursionError, ValueError) as error:
+        return yaml.YAML(typ="safe", pure=True).load(text[:MAX_FILE])  # pure: it reads YAML 1.2
+    except (yaml.error.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" at line {mark.line + 1}"
         raise CannotStart(f"{named} is not sound YAML{where}") from error

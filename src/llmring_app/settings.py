@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from msgspec import convert, json, to_builtins
 
 from llmring_adapters.database import url_of
-from llmring_adapters.redis import pool_of
+from llmring_adapters.redis import BoundedRedis
 from llmring_app.dotenv import read_dotenv
 from llmring_app.errors import BadSetting
 from llmring_app.gateway_settings import GatewaySettings
@@ -49,7 +49,18 @@ SECRET_FILES: Final = {
     "metrics_token_file": "metrics_token",
     "management_token_file": "management_token",
 }
-TWINS: Final = {"MANAGEMENT_TOKEN": "management_token", "ENCRYPTION_KEY": "encryption_key"}
+TWINS: Final = {
+    field.upper(): field
+    for field in (
+        "management_token",
+        "encryption_key",
+        "observability_enabled",
+        "observability_buffer_size",
+        "observability_max_request_body_bytes",
+        "observability_max_response_body_bytes",
+        "file_event_log",
+    )
+}
 LISTS: Final = ("cors_origins", "witnesses")
 PUBLIC_REGISTRY: Final = "https://llmring.github.io/registry/"
 HISTORIC_AUTH: Final = "api_key_validation_mode"
@@ -247,7 +258,7 @@ def _check_address(field: str, text: str) -> None:
     if field == "database_url":
         url_of(text)
     elif field == "redis_url":
-        pool_of(text)
+        _ = BoundedRedis(text)
     elif field == "witnesses":
         _ = [witness_in(item) for item in _items(text)]
     elif field.endswith("_url"):

@@ -92,6 +92,9 @@ def _log(method: str, route: str, status: int, seconds: float, state: dict[str, 
         "duration_ms": round(seconds * 1000, 3),
         "request_id": state["request_id"],
         "project": state.get("project"),
+        "token_id": state.get("token_id"),  # this and what follows: of calls to be forwarded
+        "provider": state.get("provider"),
+        "model": state.get("model"),
     }
     log.info("request", extra=facts)
 
