@@ -76,6 +76,19 @@ class Calls:
         return self.sent - self._models.total()
 
 
+class CacheableCalls(Calls):
+    """The same from callers who take answers that were given before."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(token, "cache-control: public, max-age=3600")
+        self.hits = 0
+
+    def check(self, answer: bytes) -> None:
+        """Raises AssertionError when it is not what the provider answers."""
+        super().check(answer)
+        self.hits += b"\r\nx-proxy-cache: hit" in answer[: answer.find(b"\r\n\r\n")].lower()
+
+
 class Streams(Calls):
     """The same as streams of ``frames`` frames, none of them lost and none added."""
 
