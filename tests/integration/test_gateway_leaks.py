@@ -32,7 +32,7 @@ LEAVERS = int(os.environ.get("LLMRING_GATEWAY_LEAVERS", "300"))
 AT_ONCE = 20
 SEED = 20261121
 POOL = 4  # connections to the database, which come and go
-THREADS = 40  # at most, of those that look at bodies and count tokens
+COUNTING = min(32, (os.cpu_count() or 1) + 4)  # threads that asyncio keeps for work aside
 SOON = {
     "gateway_drain_s": "0.2",
     "gateway_keep_alive_s": "0.2",
@@ -87,14 +87,14 @@ async def test_a_server_on_postgres_is_afterwards_as_it_was_before(
         process = psutil.Process(server.pid)
         await everybody_leaves(server.address, request, 2 * AT_ONCE)
         await until(provider.is_left)
-        files = process.num_fds()
+        files, threads = process.num_fds(), process.num_threads()
 
         provider.answer = mixed
         await everybody_leaves(server.address, request, LEAVERS)
 
         await until(provider.is_left)
         await until(lambda: is_no_more(process.num_fds, files + POOL))
-        await until(lambda: is_no_more(process.num_threads, THREADS))
+        await until(lambda: is_no_more(process.num_threads, threads + COUNTING))
         await until(lambda: nobody_holds_a_transaction(database))
         await until(lambda: has_recorded(ours, provider))
         rows = await asyncio.to_thread(ours.rows)
