@@ -2,6 +2,7 @@
 
 from dependency_injector import providers
 
+from llmring_adapters.gateway.audit_memory import MemoryDenialBound
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.group_commit import GroupCommit
@@ -29,6 +30,13 @@ from llmring_core.gateway import (
     RevokeTokens,
     SettleHold,
 )
+from llmring_core.gateway.auditing import (
+    FindAuditEvent,
+    ListAuditEvents,
+    Record,
+    RecordLeftOut,
+    RecordRefusal,
+)
 
 
 class GatewayContainer(Foundation):
@@ -41,6 +49,8 @@ class GatewayContainer(Foundation):
     find_access = providers.Singleton(cached_access, read)
     find_provider_keys = providers.Singleton(cached_provider_keys, read)
     tally = providers.Singleton(BufferedTally, begin)
+    record = providers.Singleton(Record, clock=clock, new_id=new_id)
+    denial_bound = providers.Singleton(MemoryDenialBound)
     charges = providers.Singleton(
         GroupCommit, providers.Factory(ChargeTogether, begin=begin, clock=clock)
     )
@@ -57,20 +67,36 @@ class GatewayContainer(Foundation):
     )
     settle_hold = providers.Factory(SettleHold, begin=begin)
 
-    create_project = providers.Factory(
-        CreateProject, begin=begin, vault=vault, clock=clock, new_id=new_id
+    record_refusal = providers.Factory(
+        RecordRefusal, begin=begin, record=record, bound=denial_bound
     )
-    change_project = providers.Factory(ChangeProject, begin=begin, vault=vault, clock=clock)
-    delete_project = providers.Factory(DeleteProject, begin=begin, clock=clock)
-    reseal_keys = providers.Factory(ResealKeys, begin=begin, vault=vault)
-    find_gateway_project = providers.Factory(FindGatewayProject, begin=read)
-    list_gateway_projects = providers.Factory(ListGatewayProjects, begin=read)
+    record_left_out = providers.Factory(
+        RecordLeftOut, begin=begin, record=record, bound=denial_bound
+    )
+    list_audit_events = providers.Factory(ListAuditEvents, begin=begin, record=record)
+    find_audit_event = providers.Factory(FindAuditEvent, begin=begin, record=record)
+
+    create_project = providers.Factory(
+        CreateProject, begin=begin, vault=vault, record=record, clock=clock, new_id=new_id
+    )
+    change_project = providers.Factory(
+        ChangeProject, begin=begin, vault=vault, record=record, clock=clock
+    )
+    delete_project = providers.Factory(DeleteProject, begin=begin, record=record, clock=clock)
+    reseal_keys = providers.Factory(ResealKeys, begin=begin, vault=vault, record=record)
+    find_gateway_project = providers.Factory(FindGatewayProject, begin=begin, record=record)
+    list_gateway_projects = providers.Factory(ListGatewayProjects, begin=begin, record=record)
 
     create_token = providers.Factory(
-        CreateToken, begin=begin, clock=clock, new_id=new_id, new_secret=new_secret
+        CreateToken,
+        begin=begin,
+        record=record,
+        clock=clock,
+        new_id=new_id,
+        new_secret=new_secret,
     )
-    change_token = providers.Factory(ChangeToken, begin=begin, clock=clock)
-    revoke_token = providers.Factory(RevokeToken, begin=begin, clock=clock)
-    revoke_tokens = providers.Factory(RevokeTokens, begin=begin, clock=clock)
-    find_token = providers.Factory(FindToken, begin=read)
-    list_tokens = providers.Factory(ListTokens, begin=read)
+    change_token = providers.Factory(ChangeToken, begin=begin, record=record, clock=clock)
+    revoke_token = providers.Factory(RevokeToken, begin=begin, record=record, clock=clock)
+    revoke_tokens = providers.Factory(RevokeTokens, begin=begin, record=record, clock=clock)
+    find_token = providers.Factory(FindToken, begin=begin, record=record)
+    list_tokens = providers.Factory(ListTokens, begin=begin, record=record)

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def gateway_kept(container: Container) -> AsyncIterator[None]:
-    """Write down uses of tokens and let go of lost holds, beside whatever the block does."""
+    """Write down what was counted and let go of lost holds, beside whatever the block does."""
     task = asyncio.create_task(_keep(container))
     try:
         yield
@@ -27,12 +27,14 @@ async def gateway_kept(container: Container) -> AsyncIterator[None]:
         await container.charges().close()
         try:
             await container.tally().flush()
+            await container.record_left_out()()
         except LLMRingError as error:
             log.warning("some uses of tokens were not counted: %s", error)
 
 
 async def _keep(container: Container) -> None:
     tally, lapse = container.tally(), container.lapse_holds()
+    record_left_out = container.record_left_out()
     turn, said = 0, False  # one outage is one line
     while True:
         await asyncio.sleep(EVERY_S)
@@ -41,6 +43,7 @@ async def _keep(container: Container) -> None:
             await tally.flush()
             if turn % LAPSE_EVERY == 0:
                 await lapse()
+                await record_left_out()
             said = False
         except LLMRingError as error:
             if not said:

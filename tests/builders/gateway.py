@@ -26,12 +26,13 @@ from llmring_core.gateway import (
     SealedKey,
     Token,
 )
+from llmring_core.gateway.auditing import AuditEvent, Origin, Record
 from llmring_core.gateway.projects import place_of
 from llmring_core.gateway.tokens import digest_of, secret_of
-from llmring_core.ids import HoldId, TokenId
+from llmring_core.ids import AuditEventId, HoldId, TokenId
 from llmring_core.transactions import Begin
 from tests.builders.accounts import PROJECT
-from tests.builders.kernel import NOON, P1
+from tests.builders.kernel import NOON, P1, ids
 
 HOUR = timedelta(hours=1)
 SECRET = secret_of(bytes(range(32)))
@@ -70,6 +71,33 @@ HOLD = Hold(
 )
 SEALED_KEY = SealedKey(provider="openai", key_id="enc_1", sealed=bytes(range(256)), shown="sk-...")
 
+ORIGIN = Origin(
+    actor="management_api",
+    request_id="r-1",
+    correlation_id="c-1",
+    client_ip="192.0.2.1",
+    method="POST",
+    path="/manage/tokens",
+    user_agent="Grüße/1.0",
+)
+EVENT = AuditEvent(
+    id=AuditEventId("01990000-0000-7000-8000-0000000000e1"),
+    happened_at=NOON,
+    action="token.create",
+    actor="management_api",
+    outcome="failure",
+    reason="project not found",
+    project=P1,
+    token=TOKEN.id,
+    request_id="r-1",
+    correlation_id="c-1",
+    client_ip="192.0.2.1",
+    method="POST",
+    path="/manage/tokens",
+    user_agent="Grüße/1.0",
+    metadata='{"project_name":"Größe 100%"}',
+)
+
 
 def token(number: int = 1, **changes: Any) -> Token:
     """Return the token of that number; another number, another id and digest."""
@@ -81,6 +109,18 @@ def token(number: int = 1, **changes: Any) -> Token:
 def hold(number: int, **changes: Any) -> Hold:
     id = HoldId(f"01990000-0000-7000-8000-{number:012x}")
     return replace(HOLD, **({"id": id} | changes))
+
+
+def event(number: int, **changes: Any) -> AuditEvent:
+    """Return the event of that number, with nothing in it that may be missing."""
+    given = {"action", "actor", "outcome", "happened_at"}
+    empty = dict.fromkeys(set(EVENT.__struct_fields__) - given)
+    id = AuditEventId(f"01990000-0000-7000-8000-{number:012x}")
+    return replace(EVENT, **(empty | {"id": id} | changes))
+
+
+def recording(clock: Clock) -> Record:
+    return Record(clock, ids(0xE))
 
 
 async def kept(begin: Begin[AllWork], *tokens: Token, **settings: Any) -> None:
@@ -122,3 +162,5 @@ async def add_gateway(work: AllWork) -> None:
     await work.budgets.limit(TOKEN.id, Limits(max_usd=HOLD.usd))
     await work.budgets.limit(P1, Limits(max_tokens=2**53 - 1))
     await work.budgets.hold(HOLD)
+    await work.audit.append(EVENT)
+    await work.audit.append(event(1))

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from llmring_adapters.accounts.sql import SqlAccountBook
 from llmring_adapters.database import BROKEN, PASSING, READ_ONLY, Outages, limited
+from llmring_adapters.gateway.audit_sql import SqlAuditBook
 from llmring_adapters.gateway.budgets import SqlBudgetBook
 from llmring_adapters.gateway.sql import SqlGatewayBook, SqlTokenBook
 from llmring_adapters.idempotency.sql import SqlAnswerBook
@@ -31,6 +32,7 @@ class SqlWork:
     def __init__(self, connection: AsyncConnection) -> None:
         self.accounts = SqlAccountBook(connection)
         self.answers = SqlAnswerBook(connection)
+        self.audit = SqlAuditBook(connection)
         self.budgets = SqlBudgetBook(connection)
         self.certifications = SqlCertifications(connection)
         self.gateway = SqlGatewayBook(connection)

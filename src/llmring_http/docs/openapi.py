@@ -8,6 +8,7 @@ from msgspec import json
 
 from llmring_http.decoding import any_json
 from llmring_http.health.routes import Alive, Health, Root
+from llmring_http.management.audit_wire import AuditEventBody, AuditPageBody
 from llmring_http.management.document import describe_management
 from llmring_http.management.problems import ManagementProblem
 from llmring_http.management.wire import IssuedBody, ProjectBody, RevokedBody, TokenBody
@@ -53,6 +54,8 @@ BODIES = (
     TokenBody,
     IssuedBody,
     RevokedBody,
+    AuditEventBody,
+    AuditPageBody,
     ManagementProblem,
     Problem,
 )
