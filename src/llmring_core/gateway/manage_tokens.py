@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict
@@ -28,6 +29,7 @@ from llmring_core.gateway.tokens import (
     shown,
 )
 from llmring_core.ids import NewId, NewSecret, ProjectId, TokenId
+from llmring_core.money import plain
 from llmring_core.transactions import Begin
 
 
@@ -198,10 +200,12 @@ def _account(change: TokenChange) -> dict[str, object]:
     fields = asdict(change) | asdict(change.limits)
     del fields["limits"]
     found = {f"updated_{name}": value for name, value in fields.items() if value is not UNSET}
-    if "updated_max_requests" in found:
-        found["updated_max_requests"] = _shown_limit(found["updated_max_requests"])
+    if change.max_requests is not UNSET:
+        found["updated_max_requests"] = _shown_limit(change.max_requests)
+    if isinstance(change.limits.max_usd, Decimal):
+        found["updated_max_usd"] = plain(change.limits.max_usd)
     return found
 
 
-def _shown_limit(limit: object) -> object:
+def _shown_limit(limit: int | None) -> int | str:
     return limit or "unlimited"
