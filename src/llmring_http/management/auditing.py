@@ -5,11 +5,11 @@ What is done is written down by the use case that does it; only a refusal may co
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Final, cast
+from typing import Final
 
 from litestar import Request
 from litestar.datastructures.state import State
-from litestar.types import HTTPScope, Scope
+from litestar.types import Scope
 
 from llmring_core.errors import Unauthenticated
 from llmring_core.gateway.auditing import Action, Actor, Deed, Origin, Outcome, RecordRefusal
@@ -21,7 +21,7 @@ from llmring_http.management.problems import (
     said,
     status_in,
 )
-from llmring_http.requests import headers_of
+from llmring_http.origins import origin_in
 
 ACTION: Final = "action"  # the option of a route handler that says what it is for
 ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -29,24 +29,7 @@ ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 def origin_of(request: Request[None, None, State]) -> Origin:
     """Return where a request that was let in comes from."""
-    return origin_in(request.scope, "management_api")
-
-
-def origin_in(scope: Scope, actor: Actor) -> Origin:
-    """Return where a request comes from.
-
-    Its path is that of its route, with the ids: what else a caller writes there may be a secret.
-    """
-    headers, client = headers_of(scope), scope["client"]
-    return Origin(
-        actor=actor,
-        request_id=cast(str, scope["state"]["request_id"]),
-        correlation_id=headers.get(b"x-correlation-id"),
-        client_ip=client[0] if client else None,
-        method=cast(HTTPScope, scope)["method"],
-        path=str(scope["path_template"]).replace("{id}", _id_in(scope) or "{id}"),
-        user_agent=headers.get(b"user-agent"),
-    )
+    return _origin(request.scope, "management_api")
 
 
 def refusals_recorded(record: RecordRefusal) -> Callable[[Exception, Scope], Awaitable[None]]:
@@ -58,7 +41,7 @@ def refusals_recorded(record: RecordRefusal) -> Callable[[Exception, Scope], Awa
         if action is None or isinstance(error, NoManagement):  # nobody manages such a server
             return
         actor: Actor = "anonymous" if isinstance(error, Unauthenticated) else "management_api"
-        await record(_deed(action, error, scope), origin_in(scope, actor))
+        await record(_deed(action, error, scope), _origin(scope, actor))
 
     return hook
 
@@ -77,6 +60,12 @@ def _deed(action: Action, error: Exception, scope: Scope) -> Deed:
         token=TokenId(id) if id and kind == "tokens" else None,
         details=details,
     )
+
+
+def _origin(scope: Scope, actor: Actor) -> Origin:
+    """Its path is that of the route, with the id: what else is written there may be a secret."""
+    path = str(scope["path_template"]).replace("{id}", _id_in(scope) or "{id}")
+    return origin_in(scope, actor, path)
 
 
 def _outcome(error: Exception, status: int) -> Outcome:
