@@ -1,7 +1,7 @@
 """All configuration: what there is, its defaults, the rule each value keeps; read once."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Self, get_type_hints
@@ -49,7 +49,15 @@ SECRET_FILES: Final = {
     "metrics_token_file": "metrics_token",
     "management_token_file": "management_token",
 }
-TWINS: Final = {"MANAGEMENT_TOKEN": "management_token", "ENCRYPTION_KEY": "encryption_key"}
+TWINS: Final = {
+    "API_CONFIG_PATH": "api_config_path",
+    "DATABASE_URL": "database_url",
+    "DEFAULT_API_PROVIDER": "default_api_provider",
+    "ENCRYPTION_KEY": "encryption_key",
+    "LOG_LEVEL": "log_level",
+    "MANAGEMENT_TOKEN": "management_token",
+    "MAX_REQUEST_SIZE": "gateway_max_body_bytes",
+}
 LISTS: Final = ("cors_origins", "witnesses")
 PUBLIC_REGISTRY: Final = "https://llmring.github.io/registry/"
 HISTORIC_AUTH: Final = "api_key_validation_mode"
@@ -121,10 +129,10 @@ class Settings(GatewaySettings, frozen=True, kw_only=True):
         """
         sources = (read_dotenv(dotenv), environment)
         texts: dict[str, str] = {}
-        for read in (_by_twin, _by_field):  # under our own names they count for more
-            for source in sources:
-                texts |= read(source)
-        values = {field: _value(field, text) for field, text in texts.items()}
+        for source in sources:  # under our own names they count for more
+            texts |= _by_field(source)
+        values = _values_of_twins(sources, texts)
+        values |= {field: _value(field, text) for field, text in texts.items()}
         if values.get("env") == "prod" and "database_url" not in values:
             raise BadSetting("LLMRING_DATABASE_URL must be set for production")
         if values.get("env") == "test":
@@ -175,10 +183,22 @@ def without_password(url: str) -> str:
     return re.sub(r"(?i)([?&][^=&]*(?:pass|secret|token|key)[^=&]*)=[^&]*", r"\1=***", hidden)
 
 
-def _by_twin(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return what one source says under the names that other gateways know."""
-    given = {field: variables.get(name, "").strip() for name, field in TWINS.items()}
-    return {field: text for field, text in given.items() if text}
+def _values_of_twins(
+    sources: Sequence[Mapping[str, str]], known: Collection[str]
+) -> dict[str, object]:
+    """Return what is said under the names of other gateways of fields that are not ``known``."""
+    values: dict[str, object] = {}
+    for name, field in TWINS.items():
+        given = [text for source in sources if (text := source.get(name, "").strip())]
+        if given and field not in known:
+            text = _levelled(given[-1]) if field == "log_level" else given[-1]
+            values[field] = _value(field, text, name)
+    return values
+
+
+def _levelled(text: str) -> str:
+    """Return a level of logging as we write it."""
+    return {"warn": "warning"}.get(text.lower(), text.lower())
 
 
 def _by_field(variables: Mapping[str, str]) -> dict[str, str]:
@@ -233,13 +253,13 @@ def _content(name: str, path: str) -> str:
     return content
 
 
-def _value(field: str, text: str) -> object:
+def _value(field: str, text: str, name: str | None = None) -> object:
     try:
         _check_address(field, text)
         raw = _items(text) if field in LISTS else text
         return convert(raw, TYPES[field], strict=False)
     except ValueError:  # its message may hold the value
-        raise BadSetting(f"{variable(field)} must be {rule(field)}") from None
+        raise BadSetting(f"{name or variable(field)} must be {rule(field)}") from None
 
 
 def _check_address(field: str, text: str) -> None:

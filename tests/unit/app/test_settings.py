@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from llmring_app.cli.config import written
 from llmring_app.errors import BadSetting
-from llmring_app.settings import NAMES, TOLERATED, TYPES, Settings, variable, without_password
+from llmring_app.settings import (
+    NAMES,
+    TOLERATED,
+    TWINS,
+    TYPES,
+    Settings,
+    variable,
+    without_password,
+)
 from llmring_app.witness_keys import witness_in
 from tests.builders.transparency import SIGNER
 from tests.builders.witnesses import WITNESS_KEY
@@ -108,6 +116,40 @@ class TestSources:
         assert Settings.read(other, NO_FILE).management_token == "b" * 16
         assert Settings.read(other, dotenv).management_token == "a" * 16
         assert Settings.read({}, dotenv).encryption_key == "A" * 43 + "="
+
+    def test_each_such_name_is_one_of_our_settings(self) -> None:
+        other = {
+            "API_CONFIG_PATH": "providers.yaml",
+            "DATABASE_URL": "postgresql://db/usage",
+            "DEFAULT_API_PROVIDER": "anthropic",
+            "ENCRYPTION_KEY": "A" * 43,
+            "LOG_LEVEL": "WARN",
+            "MANAGEMENT_TOKEN": "b" * 16,
+            "MAX_REQUEST_SIZE": "10485760",
+        }
+
+        settings = Settings.read(other, NO_FILE)
+
+        assert settings == read(
+            API_CONFIG_PATH="providers.yaml",
+            DATABASE_URL="postgresql://db/usage",
+            DEFAULT_API_PROVIDER="anthropic",
+            ENCRYPTION_KEY="A" * 43,
+            LOG_LEVEL="warning",
+            MANAGEMENT_TOKEN="b" * 16,
+            GATEWAY_MAX_BODY_BYTES="10485760",
+        )
+        assert other.keys() == TWINS.keys() and all(f"`{name}`" in REFERENCE for name in TWINS)
+
+    def test_such_a_name_is_named_when_it_is_wrong_and_left_alone_when_it_does_not_count(
+        self,
+    ) -> None:
+        other = {"LOG_LEVEL": "trace", "DATABASE_URL": "mysql://root:secret@db/x"}
+
+        assert refusal({"LOG_LEVEL": "trace"}) == "LOG_LEVEL must be debug, info, warning or error"
+        assert refusal({"DATABASE_URL": other["DATABASE_URL"]}).startswith("DATABASE_URL must be ")
+        ours = {"LLMRING_LOG_LEVEL": "info", "LLMRING_DATABASE_URL": "sqlite:///x"}
+        assert Settings.read(other | ours, NO_FILE).log_level == "info"
 
     def test_the_test_environment_has_a_database_of_its_own(self) -> None:
         assert read(ENV="test").database_url == "sqlite:///./llmring_test.db"
