@@ -13,7 +13,6 @@ from llmring_app.errors import BadSetting
 from llmring_app.settings import (
     NAMES,
     TOLERATED,
-    TWINS,
     TYPES,
     Settings,
     variable,
@@ -107,49 +106,6 @@ class TestSources:
         said = refusal({"LLMRING_REDIS_URL_FILE": str(secret)})
 
         assert said == "LLMRING_REDIS_URL_FILE must name a readable file that is not empty"
-
-    def test_names_of_other_gateways_are_read_after_our_own(self, tmp_path: Path) -> None:
-        dotenv = tmp_path / ".env"
-        dotenv.write_text(f"LLMRING_MANAGEMENT_TOKEN={'a' * 16}\nENCRYPTION_KEY={'A' * 43}=\n")
-        other = {"MANAGEMENT_TOKEN": "b" * 16}
-
-        assert Settings.read(other, NO_FILE).management_token == "b" * 16
-        assert Settings.read(other, dotenv).management_token == "a" * 16
-        assert Settings.read({}, dotenv).encryption_key == "A" * 43 + "="
-
-    def test_each_such_name_is_one_of_our_settings(self) -> None:
-        other = {
-            "API_CONFIG_PATH": "providers.yaml",
-            "DATABASE_URL": "postgresql://db/usage",
-            "DEFAULT_API_PROVIDER": "anthropic",
-            "ENCRYPTION_KEY": "A" * 43,
-            "LOG_LEVEL": "WARN",
-            "MANAGEMENT_TOKEN": "b" * 16,
-            "MAX_REQUEST_SIZE": "10485760",
-        }
-
-        settings = Settings.read(other, NO_FILE)
-
-        assert settings == read(
-            API_CONFIG_PATH="providers.yaml",
-            DATABASE_URL="postgresql://db/usage",
-            DEFAULT_API_PROVIDER="anthropic",
-            ENCRYPTION_KEY="A" * 43,
-            LOG_LEVEL="warning",
-            MANAGEMENT_TOKEN="b" * 16,
-            GATEWAY_MAX_BODY_BYTES="10485760",
-        )
-        assert other.keys() == TWINS.keys() and all(f"`{name}`" in REFERENCE for name in TWINS)
-
-    def test_such_a_name_is_named_when_it_is_wrong_and_left_alone_when_it_does_not_count(
-        self,
-    ) -> None:
-        other = {"LOG_LEVEL": "trace", "DATABASE_URL": "mysql://root:secret@db/x"}
-
-        assert refusal({"LOG_LEVEL": "trace"}) == "LOG_LEVEL must be debug, info, warning or error"
-        assert refusal({"DATABASE_URL": other["DATABASE_URL"]}).startswith("DATABASE_URL must be ")
-        ours = {"LLMRING_LOG_LEVEL": "info", "LLMRING_DATABASE_URL": "sqlite:///x"}
-        assert Settings.read(other | ours, NO_FILE).log_level == "info"
 
     def test_the_test_environment_has_a_database_of_its_own(self) -> None:
         assert read(ENV="test").database_url == "sqlite:///./llmring_test.db"
