@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from llmring_core.money import DECIMALS, EXACT
@@ -81,3 +81,18 @@ class Usd(TypeDecorator[Decimal]):
 
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # an autoincrementing key on both
+
+
+class Names(TypeDecorator[tuple[str, ...]]):
+    """Names without blanks, in their order, as one text."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:
+        del dialect  # the same everywhere
+        return None if value is None else " ".join(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
+        del dialect
+        return None if value is None else tuple(value.split())

@@ -7,6 +7,7 @@ from typing import Any
 from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
+from llmring_adapters.counting import PackagedCounter
 from llmring_adapters.gateway.forwarding_memory import MemoryBreaker
 from llmring_adapters.gateway.web import WebUpstream
 from llmring_adapters.group_commit import GroupCommit
@@ -34,8 +35,8 @@ from llmring_core.accounts import (
     RevokeApiKey,
     RotateApiKey,
 )
+from llmring_core.gateway.attempting import Attempts
 from llmring_core.gateway.forwarding import RecordAttempt
-from llmring_core.gateway.gatekeeping import TokenGatekeeper
 from llmring_core.gateway.metering import meter_for
 from llmring_core.receipts import (
     AdoptKey,
@@ -249,17 +250,24 @@ class Container(GatewayContainer):
     export_usage = providers.Factory(ExportUsage, begin=read)
     summarise_usage = providers.Factory(SummariseUsage, begin=read)
 
-    gatekeeper = providers.Singleton(
-        TokenGatekeeper,
-        recognise=GatewayContainer.recognise_token,
-        open_key=GatewayContainer.open_provider_key,
-        charge=GatewayContainer.charge_request,
-    )
     breaker = providers.Singleton(MemoryBreaker)
     meters = providers.Object(meter_for)
+    counter = providers.Singleton(PackagedCounter)
     upstream = providers.Singleton(WebUpstream, settings.provided.gateway_max_calls)
-    record_attempt = providers.Factory(
-        RecordAttempt, intake=intake, registry=registry, clock=clock, new_id=new_id
+    record_attempt = providers.Factory(RecordAttempt, intake=intake, registry=registry, clock=clock)
+    attempts = providers.Singleton(
+        Attempts,
+        breaker=breaker,
+        registry=registry,
+        hold=GatewayContainer.hold_budget,
+        settle=GatewayContainer.settle_hold,
+        journal=GatewayContainer.journal,
+        meters=meters,
+        counter=counter,
+        aside=aside,
+        record=record_attempt,
+        clock=clock,
+        new_id=new_id,
     )
 
 

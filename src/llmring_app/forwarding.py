@@ -13,8 +13,8 @@ from llmring_app.errors import CannotStart
 from llmring_app.settings import Settings, variable
 from llmring_core.errors import InvalidField
 from llmring_core.gateway.forwarding import Providers, Timeouts, providers_in
+from llmring_http.gateway.parts import Forwarding
 from llmring_http.gateway.proxy import Proxy
-from llmring_http.gateway.relay import Forwarding
 
 MAX_FILE = 1024 * 1024  # bytes
 
@@ -26,11 +26,11 @@ def proxy_of(container: Container) -> Proxy | None:
         return None
     parts = Forwarding(
         providers=providers_of(settings, Path(settings.api_config_path)),
-        gatekeeper=container.gatekeeper(),
+        recognise=container.recognise_token(),
+        open_key=container.open_provider_key(),
+        charge=container.charge_request(),
+        attempts=container.attempts(),
         upstream=container.upstream(),
-        breaker=container.breaker(),
-        meters=container.meters(),
-        record=container.record_attempt(),
         max_body_bytes=settings.gateway_max_body_bytes,
         max_in_flight=settings.max_in_flight,
         drain_s=settings.gateway_drain_s,

@@ -4,6 +4,7 @@ from dependency_injector import providers
 
 from llmring_adapters.gateway.audit_memory import MemoryDenialBound
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
+from llmring_adapters.gateway.journal import BufferedJournal
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.group_commit import GroupCommit
 from llmring_app.encryption_keys import vault_of
@@ -37,6 +38,7 @@ from llmring_core.gateway.auditing import (
     RecordLeftOut,
     RecordRefusal,
 )
+from llmring_core.gateway.lost_attempts import CloseLostAttempts, RenewLeases, WriteDown
 
 
 class GatewayContainer(Foundation):
@@ -55,6 +57,12 @@ class GatewayContainer(Foundation):
         GroupCommit, providers.Factory(ChargeTogether, begin=begin, clock=clock)
     )
 
+    journal = providers.Singleton(
+        BufferedJournal,
+        providers.Factory(WriteDown, begin=begin, clock=clock),
+        providers.Factory(RenewLeases, begin=begin, clock=clock),
+    )
+
     recognise_token = providers.Factory(RecogniseToken, find=find_access, clock=clock)
     charge_request = providers.Factory(ChargeRequest, intake=charges, tally=tally, clock=clock)
     admit = providers.Factory(Admit, recognise=recognise_token, charge=charge_request)
@@ -62,9 +70,8 @@ class GatewayContainer(Foundation):
         OpenProviderKey, find_keys=find_provider_keys, vault=vault
     )
     lapse_holds = providers.Factory(LapseHolds, begin=begin, clock=clock)
-    hold_budget = providers.Factory(
-        HoldBudget, begin=begin, lapse=lapse_holds, clock=clock, new_id=new_id
-    )
+    hold_budget = providers.Factory(HoldBudget, begin=begin, lapse=lapse_holds, clock=clock)
+    close_lost_attempts = providers.Factory(CloseLostAttempts, begin=begin, clock=clock)
     settle_hold = providers.Factory(SettleHold, begin=begin)
 
     record_refusal = providers.Factory(

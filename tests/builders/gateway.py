@@ -25,11 +25,12 @@ from llmring_core.gateway import (
     RecogniseToken,
     SealedKey,
     Token,
+    Vault,
 )
 from llmring_core.gateway.auditing import AuditEvent, Origin, Record
 from llmring_core.gateway.projects import place_of
 from llmring_core.gateway.tokens import digest_of, secret_of
-from llmring_core.ids import AuditEventId, HoldId, TokenId
+from llmring_core.ids import AuditEventId, HoldId, ProjectId, TokenId
 from llmring_core.transactions import Begin
 from tests.builders.accounts import PROJECT
 from tests.builders.kernel import NOON, P1, ids
@@ -146,9 +147,9 @@ def vault(*keys: bytes) -> LocalVault:
     return LocalVault(lambda: found)
 
 
-def sealed_key(vault: LocalVault, provider: str, clear: str) -> SealedKey:
-    """Return a key of the usual project as it is stored."""
-    sealed = vault.seal(clear, place_of(P1, provider))
+def sealed_key(vault: Vault, provider: str, clear: str, project: ProjectId = P1) -> SealedKey:
+    """Return a key of a project as it is stored."""
+    sealed = vault.seal(clear, place_of(project, provider))
     return SealedKey(provider=provider, key_id=sealed.key_id, sealed=sealed.box, shown="****")
 
 

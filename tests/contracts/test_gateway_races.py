@@ -46,6 +46,9 @@ ADMISSION = Admission(
     expires_at=TOKEN.expires_at,
     is_limited=False,
     is_budgeted=True,
+    is_usd_limited=True,
+    fallbacks=(),
+    issues_receipts=False,
 )
 
 

@@ -52,7 +52,9 @@ class TestReading:
         )
         await kept(begin, full)
         async with begin() as work:
-            access = Access(token=full, project=GATEWAY_PROJECT, is_budgeted=False)
+            access = Access(
+                token=full, project=GATEWAY_PROJECT, is_budgeted=False, is_usd_limited=False
+            )
             assert await work.tokens.access(TOKEN.digest) == access
             assert await work.tokens.find(TOKEN.id) == full
             for other in ("", TOKEN.digest.upper(), token(2).digest):
@@ -69,7 +71,9 @@ class TestReading:
                 await work.budgets.limit(scope, limits)
             async with begin() as work:
                 access = await work.tokens.access(TOKEN.digest)
-            assert access is not None and access.is_budgeted is (limits != Limits())
+            assert access is not None
+            assert access.is_budgeted is (limits != Limits())
+            assert access.is_usd_limited is (limits.max_usd is not None)
 
     async def test_a_deleted_projects_token_is_found_with_it(self, begin: Begin[AllWork]) -> None:
         await kept(begin, TOKEN, deleted_at=NOON)

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from llmring_core.usage import UsageRecord
+from tests.builders.usage import RECORD
 from tests.integration.gateway import (
     DONE,
     Gateway,
+    broken_off,
     dechunked,
     error_of,
     gateway,
@@ -90,8 +93,11 @@ async def test_a_stream_cut_anywhere_is_seen_to_be_cut(tmp_path: Path) -> None:
                 assert (status, headers["x-llmring-error"]) == (502, "upstream_broken"), cut
                 continue
             received, ended = dechunked(body)
+            received, code = broken_off(received)
             assert status == 200
             assert data.startswith(received), cut
+            told = not received or received.endswith(b"\n\n")  # else it stood in a frame
+            assert code == ("upstream_broken" if told and DONE not in received else None), cut
             assert not ended, cut
             sent, _ = dechunked(STREAM[len(STREAM_HEAD) : cut])
             assert received == sent, cut  # all that came, also what came last
@@ -109,8 +115,9 @@ def forget_failures(server: Gateway) -> None:
 
 async def test_what_came_just_before_the_cut_is_passed_on(tmp_path: Path) -> None:
     class Slow:
-        async def __call__(self, _: object) -> None:
+        async def __call__(self, _: object) -> UsageRecord:
             await asyncio.sleep(0.1)  # meanwhile the provider says more, and is gone
+            return RECORD
 
     last = b": bye\n\n"
     pieces = (STREAM_HEAD + chunk(DONE), chunk(last))
@@ -133,7 +140,8 @@ async def test_a_stream_without_its_marker_is_cut_too(
         _, _, body = split(await server.raw(post()))
         [record] = await server.records()
 
-    assert dechunked(body) == (FRAMES[0], False)
+    data, ended = dechunked(body)
+    assert (broken_off(data), ended) == ((FRAMES[0], "upstream_broken"), False)
     assert record.attempt_status == "truncated"
     assert "ASGI" not in capfd.readouterr().err  # it is no mistake of ours
 

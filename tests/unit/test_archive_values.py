@@ -12,7 +12,7 @@ from sqlalchemy import JSON, Boolean, Column, Integer, LargeBinary, MetaData, Nu
 
 import llmring_adapters.transactions.sql  # noqa: F401  # so that every table is known
 from llmring_adapters.archive.values import Reader, Writer, names_of
-from llmring_adapters.schema import Usd, UtcDateTime, metadata
+from llmring_adapters.schema import Names, Usd, UtcDateTime, metadata
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -23,6 +23,7 @@ JSON_VALUES = st.recursive(
 VALUES: dict[type, st.SearchStrategy[Any]] = {
     UtcDateTime: st.datetimes(timezones=st.just(UTC)),
     Usd: INT64.map(lambda picos: Decimal(picos).scaleb(-12)),
+    Names: st.lists(st.from_regex("[a-z0-9._-]+", fullmatch=True)).map(tuple),
     LargeBinary: st.binary(),
     JSON: JSON_VALUES.filter(lambda value: value is not None),
     Integer: INT64,

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import JSON, Boolean, Column, Integer, LargeBinary, String, Table
 
-from llmring_adapters.schema import EPOCH, MICROSECOND, Usd, UtcDateTime, picos_of, usd_of
+from llmring_adapters.schema import EPOCH, MICROSECOND, Names, Usd, UtcDateTime, picos_of, usd_of
 
 Convert: TypeAlias = Callable[[Any], Any]
 
@@ -18,6 +18,7 @@ WRITTEN: tuple[tuple[type, Convert, Convert], ...] = (
         lambda micros: EPOCH + micros * MICROSECOND,
     ),
     (Usd, picos_of, usd_of),
+    (Names, list, tuple),
     (LargeBinary, bytes.hex, bytes.fromhex),
     (JSON, json.dumps, json.loads),  # as text: numbers beyond 64 bits stay what they are
 )

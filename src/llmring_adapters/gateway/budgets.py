@@ -79,6 +79,11 @@ class SqlBudgetBook(BudgetBook):
             await self._move(scope, held, (usd, tokens))
         return True
 
+    async def renew(self, holds: Sequence[HoldId], lapses_at: datetime) -> None:
+        c = gateway_holds.c
+        renewed = update(gateway_holds).where(c.id.in_(holds), ~c.has_lapsed)
+        await self._connection.execute(renewed.values(lapses_at=lapses_at))
+
     async def lapse(self, at: datetime) -> int:
         c = gateway_holds.c
         due = select(gateway_holds).where(c.lapses_at <= at, ~c.has_lapsed)

@@ -1,17 +1,13 @@
 """Forwarding's smaller ports, in this process."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import monotonic
 
 from llmring_core.gateway.forwarding import (
     CLOSED,
-    Admission,
     Breaker,
     Circuit,
-    Gatekeeper,
-    NotAdmitted,
-    NoUpstreamKey,
     entered,
     failed,
     left,
@@ -19,21 +15,6 @@ from llmring_core.gateway.forwarding import (
 from llmring_core.ids import ProjectId
 
 MAX_CIRCUITS = 10_000  # the least recently used one is forgotten, which lets its calls through
-
-
-class ListedTokens(Gatekeeper):
-    """Admits the tokens it was given; without any, nobody."""
-
-    def __init__(self, admissions: Mapping[str, Admission] | None = None) -> None:
-        self._admissions = dict(admissions or {})
-
-    async def admit(self, secret: str, provider: str) -> Admission:
-        admission = self._admissions.get(secret)
-        if admission is None:
-            raise NotAdmitted("Token not found")
-        if admission.account.provider != provider:
-            raise NoUpstreamKey
-        return admission
 
 
 class MemoryBreaker(Breaker):

@@ -100,6 +100,7 @@ class MemoryTokenBook(TokenBook):
             token=token,
             project=project,
             is_budgeted=any(budget.limits != Limits() for budget in budgets),
+            is_usd_limited=any(budget.limits.max_usd is not None for budget in budgets),
         )
 
     async def find(self, token: TokenId) -> Token | None:
@@ -193,6 +194,12 @@ class MemoryBudgetBook(BudgetBook):
         for scope in found.scopes:
             self._move(scope, held, (usd, tokens))
         return True
+
+    async def renew(self, holds: Sequence[HoldId], lapses_at: datetime) -> None:
+        for id in holds:
+            found = self._holds.get(id)
+            if found is not None and not found.has_lapsed:
+                self._holds[id] = replace(found, hold=replace(found.hold, lapses_at=lapses_at))
 
     async def lapse(self, at: datetime) -> int:
         due = [

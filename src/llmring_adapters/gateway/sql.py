@@ -148,14 +148,15 @@ class SqlTokenBook(TokenBook):
     async def access(self, digest: str) -> Access | None:
         c, budgets = gateway_tokens.c, gateway_budgets
         limited = or_(budgets.c.max_usd.is_not(None), budgets.c.max_tokens.is_not(None))
-        budgeted = select(budgets.c.scope).where(budgets.c.scope.in_([c.id, c.project]), limited)
+        budgeted = select(budgets.c.scope).where(budgets.c.scope.in_([c.id, c.project]))
         of_project = gateway_projects.c
         query = (
             select(
                 *(c[name].label(f"t_{name}") for name in TOKEN),
                 *(column.label(f"p_{column.key}") for column in of_project),
                 projects.c.name.label("p_name"),
-                budgeted.exists().label("is_budgeted"),
+                budgeted.where(limited).exists().label("is_budgeted"),
+                budgeted.where(budgets.c.max_usd.is_not(None)).exists().label("is_usd_limited"),
             )
             .join(gateway_projects, of_project.id == c.project)
             .join(projects, projects.c.id == c.project)
@@ -168,6 +169,7 @@ class SqlTokenBook(TokenBook):
             token=Token(**_part(row._asdict(), "t_")),
             project=GatewayProject(**_part(row._asdict(), "p_")),
             is_budgeted=row.is_budgeted,
+            is_usd_limited=row.is_usd_limited,
         )
 
     async def find(self, token: TokenId) -> Token | None:

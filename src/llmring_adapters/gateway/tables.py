@@ -11,9 +11,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
-from llmring_adapters.schema import Usd, UtcDateTime, metadata
+from llmring_adapters.schema import Names, Usd, UtcDateTime, metadata
 
 gateway_projects = Table(
     "gateway_projects",
@@ -22,6 +23,8 @@ gateway_projects = Table(
     Column("is_active", Boolean, nullable=False),
     Column("deactivated_at", UtcDateTime),
     Column("default_provider", String(64), nullable=False),
+    Column("fallbacks", Names(1024), nullable=False, server_default=""),
+    Column("issues_receipts", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("deleted_at", UtcDateTime),
@@ -81,6 +84,20 @@ gateway_holds = Table(
     Column("of_project", Boolean, nullable=False),
     Column("has_lapsed", Boolean, nullable=False),  # it is held of none any more
     Index("ix_gateway_holds_lapses_at", "lapses_at"),
+)
+gateway_attempts = Table(
+    "gateway_attempts",
+    metadata,
+    Column("id", String(36), primary_key=True),  # the usage record's, and the hold's
+    Column("project", String(36), nullable=False),
+    Column("token", String(36), nullable=False),
+    Column("provider", String(255), nullable=False),
+    Column("endpoint", String(255), nullable=False),
+    Column("model", String(255)),
+    Column("request_id", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("lapses_at", UtcDateTime, nullable=False),  # unless its server renews it
+    Index("ix_gateway_attempts_lapses_at", "lapses_at", "id"),
 )
 gateway_audit_events = Table(
     "gateway_audit_events",

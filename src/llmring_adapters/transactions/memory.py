@@ -11,6 +11,7 @@ from llmring_adapters.gateway.memory import (
     MemoryGatewayBook,
     MemoryTokenBook,
 )
+from llmring_adapters.gateway.memory_journal import MemoryAttemptBook
 from llmring_adapters.idempotency.memory import MemoryAnswerBook
 from llmring_adapters.journal import Journal, JournaledDict, undo
 from llmring_adapters.receipts.certified_memory import MemoryCertifications
@@ -45,6 +46,7 @@ class MemoryWork:
         self.statements = MemoryStatementBook(journal)
         self.tokens = MemoryTokenBook(journal, self.gateway, self.budgets)
         self.usage = MemoryUsageLedger(JournaledDict(journal), {}, journal)
+        self.attempts = MemoryAttemptBook(journal, self.usage)
         self.certifications = MemoryCertifications(self.usage, JournaledDict(journal))
 
 

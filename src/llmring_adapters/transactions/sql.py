@@ -14,6 +14,7 @@ from llmring_adapters.database import BROKEN, PASSING, READ_ONLY, Outages, limit
 from llmring_adapters.gateway.audit_sql import SqlAuditBook
 from llmring_adapters.gateway.budgets import SqlBudgetBook
 from llmring_adapters.gateway.sql import SqlGatewayBook, SqlTokenBook
+from llmring_adapters.gateway.sql_journal import SqlAttemptBook
 from llmring_adapters.idempotency.sql import SqlAnswerBook
 from llmring_adapters.receipts.certified_sql import SqlCertifications
 from llmring_adapters.receipts.sql import SqlKeyBook, SqlReceiptBook
@@ -32,6 +33,7 @@ class SqlWork:
     def __init__(self, connection: AsyncConnection) -> None:
         self.accounts = SqlAccountBook(connection)
         self.answers = SqlAnswerBook(connection)
+        self.attempts = SqlAttemptBook(connection)
         self.audit = SqlAuditBook(connection)
         self.budgets = SqlBudgetBook(connection)
         self.certifications = SqlCertifications(connection)

@@ -58,6 +58,10 @@ class MemoryUsageLedger(UsageLedger):
                 raise DuplicateUsage(record.id)
             self._append(record)
 
+    async def find(self, project: ProjectId, id: UsageId) -> UsageRecord | None:
+        found = self._records.get(id)
+        return None if found is None or found.project != project else found
+
     async def newest(
         self,
         project: ProjectId,

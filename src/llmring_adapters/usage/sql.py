@@ -36,6 +36,12 @@ class SqlUsageLedger(UsageLedger):
             raise
         await add_to_totals(self._connection, records)
 
+    async def find(self, project: ProjectId, id: UsageId) -> UsageRecord | None:
+        c = usage_records.c
+        query = select(usage_records).where(c.id == id, c.project == project)
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else record_of(row)
+
     async def newest(
         self,
         project: ProjectId,

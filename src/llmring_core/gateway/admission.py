@@ -42,6 +42,9 @@ class Admission(Struct, frozen=True, kw_only=True):
     expires_at: datetime  # UTC
     is_limited: bool  # whether its requests are counted one by one
     is_budgeted: bool  # whether HoldBudget has to be asked
+    is_usd_limited: bool  # whether a budget of it is in dollars
+    fallbacks: tuple[str, ...]  # the providers to be asked one after the other
+    issues_receipts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,9 @@ class RecogniseToken:
             expires_at=token.expires_at,
             is_limited=token.max_requests is not None or token.max_per_minute is not None,
             is_budgeted=found.is_budgeted,
+            is_usd_limited=found.is_usd_limited,
+            fallbacks=project.fallbacks,
+            issues_receipts=project.issues_receipts,
         )
 
 

@@ -135,6 +135,7 @@ class NoProviderKey(Unavailable):
     """The project has no key of its own for this provider."""
 
     code: ClassVar[str] = "gateway.no-provider-key"
+    wire_code: ClassVar[str] = "upstream_auth_error"
 
     def __init__(self, provider: str) -> None:
         super().__init__(f"the project has no key for {provider}")
@@ -145,18 +146,19 @@ class CannotUnseal(Unavailable):
     """A stored secret was encrypted with a key this server has not, or was changed since."""
 
     code: ClassVar[str] = "gateway.cannot-unseal"
+    wire_code: ClassVar[str] = "upstream_auth_error"
 
     def __init__(self) -> None:
         super().__init__("a stored provider key cannot be decrypted with this server's key")
 
 
-class BudgetNotHeld(Unavailable):
-    """Nothing sets money or tokens aside for a forwarded call yet, so one with a budget waits."""
+class PriceUnknown(Invalid):
+    """A call under a budget in dollars names a model of which nobody knows what it costs."""
 
-    code: ClassVar[str] = "gateway.budget-not-held"
+    code: ClassVar[str] = "gateway.price-unknown"
 
-    def __init__(self) -> None:
+    def __init__(self, model: str | None) -> None:
         super().__init__(
-            "this server does not set budgets aside for forwarded calls; "
-            "take the budget off the token and its project"
+            f"the registry has no price for the model {(model or '')[:100]!r}, and this token's "
+            "budget is in dollars; name a priced model, or have the budget given in tokens"
         )

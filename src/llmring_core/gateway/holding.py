@@ -1,19 +1,16 @@
 """Budgets: hold what a call may come to, settle what it came to, let go of what is forgotten."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
-from typing import Final
 
 from llmring_core.clock import Clock
 from llmring_core.gateway.admission import Admission
 from llmring_core.gateway.errors import BudgetUsedUp
+from llmring_core.gateway.journal import LEASE
 from llmring_core.gateway.limits import Hold, Limits, LimitsChange, check_count, check_usd
 from llmring_core.gateway.ports import GatewayWork
-from llmring_core.ids import HoldId, NewId, ProjectId, TokenId
+from llmring_core.ids import HoldId, ProjectId, TokenId
 from llmring_core.transactions import Begin
-
-LONGEST_CALL: Final = timedelta(minutes=20)  # a call that takes longer was lost in a crash
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +36,25 @@ class HoldBudget:
     begin: Begin[GatewayWork]
     lapse: LapseHolds
     clock: Clock
-    new_id: NewId
 
-    async def __call__(self, admission: Admission, usd: Decimal, tokens: int) -> HoldId | None:
-        """Return what to settle later; None where there is no budget to keep.
+    async def __call__(self, admission: Admission, id: HoldId, usd: Decimal, tokens: int) -> bool:
+        """Return whether anything is held, as ``id``: False where there is no budget to keep.
+
+        It lapses after a lease, unless that is renewed.
 
         Raises BudgetUsedUp, InvalidField.
         """
         check_usd("usd", usd)
         check_count("tokens", tokens)
         if not admission.is_budgeted:
-            return None
+            return False
         hold = Hold(
-            id=HoldId(self.new_id()),
+            id=id,
             project=admission.project,
             token=admission.token,
             usd=usd,
             tokens=tokens,
-            lapses_at=self.clock() + LONGEST_CALL,
+            lapses_at=self.clock() + LEASE,
         )
         try:
             await self._held(hold)
@@ -64,7 +62,7 @@ class HoldBudget:
             if not await self.lapse():
                 raise
             await self._held(hold)
-        return hold.id
+        return True
 
     async def _held(self, hold: Hold) -> None:
         async with self.begin() as work:

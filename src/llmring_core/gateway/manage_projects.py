@@ -207,16 +207,12 @@ async def _managed(work: GatewayWork, project: GatewayProject) -> ManagedProject
 
 
 def _account(change: ProjectChange, after: GatewayProject) -> dict[str, object]:
-    """Return what the audit log says of a change: which settings, and of no key what it is."""
-    fields = [
-        name
-        for name in ("name", "is_active", "default_provider")
-        if getattr(change, name) is not UNSET
-    ]
-    if change.key is not UNSET:
-        fields.append("api_key")
+    """Return what the audit log says of a change: which settings, and of a key nothing more."""
+    plain = asdict(change) | asdict(change.limits)
+    for several in ("limits", "provider_keys", "revoke_tokens"):
+        del plain[several]
+    fields = ["api_key" if name == "key" else name for name in plain if plain[name] is not UNSET]
     fields += [f"provider_keys.{provider}" for provider in sorted(change.provider_keys)]
-    fields += [name for name, value in asdict(change.limits).items() if value is not UNSET]
     return {"updated_fields": fields, "project_name": after.name}
 
 

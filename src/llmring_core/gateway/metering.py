@@ -2,11 +2,22 @@
 
 from typing import Final
 
-from llmring_core.gateway.dialects import Dialect, Frames, UsageMeter, dialect_of, frames_for
+from llmring_core.gateway.dialects import (
+    Dialect,
+    Frames,
+    Reading,
+    TokenCounter,
+    UsageMeter,
+    dialect_of,
+    estimated,
+    frames_for,
+    prompt_in,
+)
 from llmring_core.gateway.forwarding import Asked, Meter, Metered
 
 MAX_BODY: Final = 32 * 1024 * 1024  # bytes of an answer that is no stream; more goes unread
 STREAMED: Final = ":streamGenerateContent"
+UNNAMED: Final = ""  # a model that nobody named is counted with the usual vocabulary
 
 
 class Unmetered(Meter):
@@ -18,11 +29,16 @@ class Unmetered(Meter):
     def result(self) -> Metered:
         return Metered()
 
+    def estimated(self, by: TokenCounter) -> Metered:  # noqa: ARG002  the port's
+        return Metered()
+
 
 class WholeBody(Meter):
     """Reads an answer that is no stream, at its end."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, asked: Asked) -> None:
+        self._dialect: Dialect = dialect
+        self._asked = asked
         self._meter = UsageMeter(dialect)
         self._body = bytearray()
         self._is_read = False
@@ -36,14 +52,19 @@ class WholeBody(Meter):
         if not self._is_read:
             self._is_read = True
             self._meter.body(bytes(self._body))
-        reading = self._meter.reading()
-        return Metered(tokens=reading.tokens, source=reading.source)
+        return _metered(self._meter.reading(), whole=True)
+
+    def estimated(self, by: TokenCounter) -> Metered:
+        self.result()
+        return _metered(_counted(self._meter, self._dialect, self._asked, by), whole=True)
 
 
 class Streamed(Meter):
     """Reads a stream frame by frame."""
 
-    def __init__(self, dialect: Dialect, frames: Frames) -> None:
+    def __init__(self, dialect: Dialect, asked: Asked, frames: Frames) -> None:
+        self._dialect: Dialect = dialect
+        self._asked = asked
         self._meter = UsageMeter(dialect)
         self._frames = frames
         self._has_ended = False
@@ -59,7 +80,11 @@ class Streamed(Meter):
         for frame in self._frames.finish():  # one that its provider did not end
             self._meter.frame(frame)
         reading = self._meter.reading()
-        return Metered(tokens=reading.tokens, source=reading.source, whole=reading.terminal)
+        return _metered(reading, whole=reading.terminal)
+
+    def estimated(self, by: TokenCounter) -> Metered:
+        whole = self.result().whole
+        return _metered(_counted(self._meter, self._dialect, self._asked, by), whole=whole)
 
 
 def meter_for(asked: Asked) -> Meter:
@@ -68,4 +93,15 @@ def meter_for(asked: Asked) -> Meter:
     if dialect is None or asked.status != 200:
         return Unmetered()
     frames = frames_for(dialect, STREAMED in asked.endpoint, asked.media_type)
-    return WholeBody(dialect) if frames is None else Streamed(dialect, frames)
+    return WholeBody(dialect, asked) if frames is None else Streamed(dialect, asked, frames)
+
+
+def _metered(reading: Reading, *, whole: bool) -> Metered:
+    told = reading.final and reading.source == "provider"
+    is_final = told or reading.error is not None  # a provider that failed charges nothing
+    return Metered(tokens=reading.tokens, source=reading.source, whole=whole, final=is_final)
+
+
+def _counted(meter: UsageMeter, dialect: Dialect, asked: Asked, by: TokenCounter) -> Reading:
+    prompt, model = prompt_in(asked.body or b""), asked.model or UNNAMED
+    return estimated(meter.reading(), dialect, prompt, meter.said(), model, by)

@@ -21,6 +21,7 @@ class Access(Struct, frozen=True, kw_only=True):
     token: Token
     project: GatewayProject
     is_budgeted: bool  # whether the token or the project has a budget
+    is_usd_limited: bool  # whether one of them is in dollars
 
 
 # Find a token by its digest, at most a second out of date; None when nobody has it.
@@ -119,6 +120,9 @@ class BudgetBook(Protocol):
 
         Returns False when that was done before: nothing changes then.
         """
+
+    async def renew(self, holds: Sequence[HoldId], lapses_at: datetime) -> None:
+        """Hold those of ``holds`` that have not lapsed until ``lapses_at`` (UTC)."""
 
     async def lapse(self, at: datetime) -> int:
         """Let go of what was held until ``at`` (UTC) or earlier, and return how many holds."""

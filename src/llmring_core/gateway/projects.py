@@ -31,6 +31,8 @@ class GatewayProject(Struct, frozen=True, kw_only=True):
     is_active: bool
     deactivated_at: datetime | None  # UTC
     default_provider: str
+    fallbacks: tuple[str, ...] = ()  # providers to be asked one after the other
+    issues_receipts: bool = False  # for every call of its that is metered
     created_at: datetime  # UTC
     updated_at: datetime  # UTC
     deleted_at: datetime | None  # UTC; its name and its history stay

@@ -33,6 +33,7 @@ class _Entry(Struct, frozen=True, kw_only=True, rename={name: PRICE + name for n
     model_aliases: list[str] | None = None
     supports_long_context_pricing: bool | None = None
     long_context_threshold_tokens: int | None = None
+    max_output_tokens: int | None = None
     input: Decimal | None
     output: Decimal | None
     cached_input: Decimal | None = None
@@ -108,6 +109,7 @@ def _quote(snapshot: Snapshot, key: ModelKey, entry: _Entry) -> Quote | None:
         prices=prices,
         registry_version=snapshot.version,
         registry_digest=snapshot.digest,
+        max_output_tokens=entry.max_output_tokens,
     )
 
 

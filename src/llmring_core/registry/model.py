@@ -45,6 +45,7 @@ class Quote(Struct, frozen=True, kw_only=True):
     prices: Prices
     registry_version: str  # YYYY.MM.DD[.n]
     registry_digest: str  # SHA-256, 64 hex digits
+    max_output_tokens: int | None = None  # of one answer, where the registry states it
 
 
 class SourceFile(Struct, frozen=True, kw_only=True):

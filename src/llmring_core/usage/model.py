@@ -38,6 +38,12 @@ class Tokens(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def output_total(self) -> int:
         return self.output + self.output_reasoning
 
+    @property
+    def total(self) -> int:
+        """Every token, of whatever kind."""
+        written = self.input_cache_write_5m + self.input_cache_write_1h
+        return self.input_total + written + self.output_total
+
 
 class RateLine(Struct, frozen=True, kw_only=True):
     """One line of a bill: ``amount = quantity x rate / per``. Amounts are decimal strings."""

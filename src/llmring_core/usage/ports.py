@@ -30,6 +30,9 @@ class UsageLedger(Protocol):
         Raises DuplicateUsage when an id is taken, TotalsOverflow.
         """
 
+    async def find(self, project: ProjectId, id: UsageId) -> UsageRecord | None:
+        """Return the project's record with this id."""
+
     async def newest(
         self,
         project: ProjectId,

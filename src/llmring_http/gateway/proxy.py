@@ -5,9 +5,11 @@ everything else that is done here.
 """
 
 import logging
-from asyncio import FIRST_COMPLETED, Event, create_task, gather, to_thread, wait
+from asyncio import FIRST_COMPLETED, Event, create_task, gather, wait
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
+from time import time_ns
 from typing import cast
 
 from litestar.enums import ScopeType
@@ -15,31 +17,28 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from llmring_core.errors import LLMRingError
-from llmring_core.gateway.asking import asking
 from llmring_core.gateway.forwarding import (
-    Call,
+    Body,
     Head,
     NotAdmitted,
-    NoUpstreamKey,
     Provider,
     Route,
-    UpstreamRequest,
     answer_headers,
-    called,
     opened,
     preflight,
     presented_secret,
-    to_upstream,
 )
 from llmring_http.gateway.cutting import cut
+from llmring_http.gateway.parts import Forwarding
+from llmring_http.gateway.passage import About
+from llmring_http.gateway.planning import Received, Wanted, aside_if_large, looked_at, planned
 from llmring_http.gateway.refusals import PROXY, UpgradeRefused, refuse
-from llmring_http.gateway.relay import Forwarding, Relay
+from llmring_http.gateway.relay import Relay
 from llmring_http.guard import Busy, EncodedBody
 from llmring_http.requests import BodyTooLarge, read_body
 
 PREFIX = "/v1/"
 TEMPLATE = "/v1/*"  # what measures and the log call all of them
-LARGE = 256 * 1024  # bytes of a body, beyond which looking at it keeps others waiting
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key"})
 
 Fields = Mapping[bytes, bytes]
@@ -113,6 +112,7 @@ class _Exchange:
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._received_ns = time_ns()
         self._request_id = cast(str, scope["state"]["request_id"])
         self._route: Route | None = None
         self._uploaded = Event()
@@ -123,36 +123,26 @@ class _Exchange:
 
         Raises every error a caller is to see.
         """
-        head, fields = self._head, self._head.headers
-        self._route = route = opened(self._parts.providers, head)
+        parts, head, fields = self._parts, self._head, self._head.headers
+        self._route = route = opened(parts.providers, head)
         if head.method == "OPTIONS":
             await self._answer_preflight(route)
             return None
         _check_framing(fields)
         self._secret(*route.candidates)  # before any body is read for nobody
         body = await read_body(self._receive) if _is_json(fields) else None
-        if body is not None and len(body) > LARGE:
-            call, asked = await to_thread(_looked_at, route, head, body)
-        else:
-            call, asked = _looked_at(route, head, body)
-        secret = self._secret(call.provider)
-        admission = await self._parts.gatekeeper.admit(secret, call.provider.name)
-        if admission.account.provider != call.provider.name:
-            raise NoUpstreamKey
+        wanted = await aside_if_large(body, partial(looked_at, route, head, body))
+        provider = wanted.call.provider
+        admission = await parts.recognise(self._secret(provider))
         self._scope["state"]["project"] = admission.project
-        request = self._request(call, admission.account.secret, asked or body)
-        self._parts.breaker.enter(admission.project, call.provider.name)
-        headers = answer_headers(call.provider, fields)
-        return Relay(
-            self._parts,
-            call,
-            admission,
-            request,
-            self._request_id,
-            self._send,
-            headers,
-            hides_usage=asked is not None,
+        plan = await planned(parts, self._received(route, wanted, body), admission)
+        await parts.charge(admission)
+        about = About(
+            request_id=self._request_id,
+            received_ns=self._received_ns,
+            headers=answer_headers(provider, fields),
         )
+        return Relay(parts, plan, admission, about, self._send)
 
     async def followed(self, relay: Relay) -> None:
         """Return when the answer is given, or its caller gone. Raises why it was not begun."""
@@ -164,11 +154,11 @@ class _Exchange:
             relay.leave()  # unless it is done; also when the server stops
         if not relay.task.done():
             return  # the caller is gone
-        problem = relay.task.result()
-        if problem is not None and not relay.started:
+        problem, listener = relay.task.result(), relay.listener
+        if problem is not None and not listener.has_started:
             raise self._failure or problem
-        if problem is not None or relay.is_stuck:
-            cut(self._scope, at_once=relay.is_stuck)
+        if problem is not None or listener.is_stuck:
+            cut(self._scope, at_once=listener.is_stuck)
 
     async def refuse(self, error: Exception) -> None:
         route = self._route
@@ -188,22 +178,22 @@ class _Exchange:
                 return secret
         raise NotAdmitted
 
-    def _request(self, call: Call, secret: str, body: bytes | None) -> UpstreamRequest:
-        if not secret.isascii() or not secret.isprintable() or " " in secret or not secret:
-            raise NoUpstreamKey
-        length = self._head.headers.get(b"content-length")
-        if body is None and (length not in (None, b"0") or _is_chunked(self._head.headers)):
-            sent: bytes | AsyncIterator[bytes] = self._upload()
+    def _received(self, route: Route, wanted: Wanted, body: bytes | None) -> Received:
+        announced = self._head.headers.get(b"content-length")
+        upload: Body = b""
+        if body is None and (announced not in (None, b"0") or _is_chunked(self._head.headers)):
+            upload = self._upload()
         else:
-            sent = body or b""
             self._uploaded.set()
-        return UpstreamRequest(
-            provider=call.provider,
-            method=call.method,
-            target=call.target,
-            headers=to_upstream(self._pairs, call.provider.credential, secret, self._request_id),
-            body=sent,
-            length=_length(length, body),
+        return Received(
+            head=self._head,
+            pairs=self._pairs,
+            endpoint=route.endpoint,
+            wanted=wanted,
+            body=body,
+            upload=upload,
+            length=None if announced is None else int(announced),
+            request_id=self._request_id,
         )
 
     async def _upload(self) -> AsyncIterator[bytes]:
@@ -254,19 +244,6 @@ def _check_framing(fields: Fields) -> None:
         raise UpgradeRefused
     if fields.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
         raise EncodedBody
-
-
-def _looked_at(route: Route, head: Head, body: bytes | None) -> tuple[Call, bytes | None]:
-    """Return the call, and the body that asks for usage where its caller's does not."""
-    call = called(route, head, body)
-    return call, asking(call, body)
-
-
-def _length(announced: bytes | None, body: bytes | None) -> int | None:
-    """Return the bytes that go to the provider, where that is known."""
-    if body is not None:
-        return len(body)
-    return None if announced is None else int(announced)
 
 
 def _is_json(fields: Fields) -> bool:

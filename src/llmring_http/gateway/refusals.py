@@ -79,6 +79,13 @@ async def refuse(
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
+def error_event(error: Exception, path: str, request_id: str) -> bytes:
+    """Return ``error`` as the last event of a stream, as who calls ``path`` expects it."""
+    status, code, message = _facts(error)
+    kind = b"event: error\n" if _is_messages(path) else b""
+    return b"%sdata: %s\n\n" % (kind, _body(error, status, code, message, path, request_id))
+
+
 def _facts(error: Exception) -> tuple[int, str, str]:
     """Return status, code and message. Bugs say nothing of our insides."""
     if isinstance(error, LLMRingError):
@@ -97,7 +104,7 @@ def _body(
     error: Exception, status: int, code: str, message: str, path: str, request_id: str
 ) -> bytes:
     usual = "invalid_request_error" if status < 500 else "api_error"
-    if path == MESSAGES or path.startswith(f"{MESSAGES}/"):
+    if _is_messages(path):
         kind = ANTHROPIC_TYPES.get(status, usual)
         about = AnthropicError(type=kind, message=message, code=code)
         return encoder.encode(AnthropicBody(type="error", error=about, request_id=request_id))
@@ -106,6 +113,10 @@ def _body(
     return encoder.encode(
         OpenAIBody(error=OpenAIError(message=message, type=kind, param=param, code=code))
     )
+
+
+def _is_messages(path: str) -> bool:
+    return path == MESSAGES or path.startswith(f"{MESSAGES}/")
 
 
 def _more(error: Exception, status: int) -> list[tuple[bytes, bytes]]:

@@ -69,6 +69,9 @@ class TestRecognition:
             expires_at=NOON + HOUR,
             is_limited=True,
             is_budgeted=True,
+            is_usd_limited=False,
+            fallbacks=(),
+            issues_receipts=False,
         )
 
     @pytest.mark.parametrize(

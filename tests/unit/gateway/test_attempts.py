@@ -10,13 +10,15 @@ from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transactions.memory import memory_transactions
 from llmring_adapters.usage.intake import DirectIntake, in_one_transaction
 from llmring_core.gateway.forwarding import Attempt, Metered, RecordAttempt, is_recorded
+from llmring_core.ids import UsageId
 from llmring_core.transactions import Begin
 from llmring_core.usage import Tokens, UsageRecord
-from tests.builders.kernel import NOON, P1, FakeClock, ids
+from tests.builders.kernel import NOON, P1, FakeClock
 from tests.builders.registry import QUOTE, PriceList
 from tests.builders.usage import EVERYTHING, TOKENS
 
 ATTEMPT = Attempt(
+    id=UsageId("01990000-0000-7000-8000-0000000000bb"),
     project=P1,
     token_id="01990000-0000-7000-8000-0000000000aa",  # noqa: S106  no secret
     provider="openai",
@@ -37,7 +39,7 @@ def begin() -> Begin[AllWork]:
 
 
 async def recorded(begin: Begin[AllWork], **changes: Any) -> UsageRecord:
-    record = RecordAttempt(DirectIntake(in_one_transaction(begin)), PriceList(), FakeClock(), ids())
+    record = RecordAttempt(DirectIntake(in_one_transaction(begin)), PriceList(), FakeClock())
     await record(replace(ATTEMPT, **changes))
     async with begin() as work:
         [found] = await work.usage.newest(P1, EVERYTHING, 10)

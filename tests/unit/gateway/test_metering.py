@@ -1,11 +1,14 @@
 """An answer is read along while it passes, however it is cut, and tells when it ends."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from llmring_core.gateway.dialects import TokenCounter
 from llmring_core.gateway.forwarding import Asked, Metered
 from llmring_core.gateway.metering import MAX_BODY, meter_for
+from llmring_core.usage import Tokens
 from tests.unit.gateway.dialects.streams import CASES, STREAMS, bytes_of, expected
 
 ENDPOINTS = {
@@ -24,6 +27,7 @@ def asked(case: dict[str, Any], **changes: Any) -> Asked:
         "method": "POST",
         "endpoint": ENDPOINTS.get(case["dialect"], f"{MODEL}:{verb}"),
         "model": None,
+        "body": None,
         "status": 200,
         "media_type": "text/event-stream" if case["framing"] == "sse" else "application/json",
     }
@@ -50,6 +54,45 @@ def test_what_every_answer_used_is_told(name: str, size: int) -> None:
 def test_the_end_is_seen_before_it_is_passed_on() -> None:
     case = CASES["openai-chat-usage-last.sse"]
     assert read(case, 7)[1] == 1
+
+
+class PerCharacter(TokenCounter):
+    """Counts what it was given, a token for each character."""
+
+    def count(self, model: str, texts: Sequence[str]) -> int:
+        assert model == "gpt-4o"
+        return sum(map(len, texts))
+
+
+def test_an_answer_that_tells_all_is_not_estimated() -> None:
+    case = CASES["openai-chat-usage-last.sse"]
+    meter = meter_for(asked(case))
+    meter.feed(bytes_of(case))
+
+    assert meter.result().final
+    assert meter.estimated(PerCharacter()) == meter.result()
+
+
+def test_what_a_stream_does_not_tell_is_counted() -> None:
+    sent = b'{"model":"gpt-4o","messages":[{"role":"user","content":"12345"}]}'
+    meter = meter_for(asked(CASES["openai-chat-usage-last.sse"], model="gpt-4o", body=sent))
+    meter.feed(b'data: {"choices":[{"index":0,"delta":{"content":"abc"}}]}\n\n')
+
+    assert not meter.result().final
+    assert meter.estimated(PerCharacter()) == Metered(
+        tokens=Tokens(input_uncached=5 + 3 + 3, output=3),
+        source="estimated",
+        whole=False,
+        final=False,
+    )
+
+
+def test_a_provider_that_failed_charges_nothing() -> None:
+    case = next(case for case in CASES.values() if case["framing"] == "body")
+    meter = meter_for(asked(case, endpoint="/v1/chat/completions"))
+    meter.feed(b'{"error":{"code":"server_error","message":"no"}}')
+
+    assert meter.result() == Metered(final=True)
 
 
 @pytest.mark.parametrize(

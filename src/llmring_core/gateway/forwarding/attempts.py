@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from llmring_core.clock import Clock
 from llmring_core.errors import InvalidField
 from llmring_core.gateway.forwarding.ports import Metered
-from llmring_core.ids import NewId, ProjectId, UsageId
+from llmring_core.ids import ProjectId, UsageId
 from llmring_core.registry import CurrentRegistry
 from llmring_core.text import check_name
 from llmring_core.usage import (
@@ -32,6 +32,7 @@ UNNAMED = "unknown"  # a model that the call does not name, or not as text
 class Attempt(Struct, frozen=True, kw_only=True):
     """A provider was asked once."""
 
+    id: UsageId  # the record's
     project: ProjectId
     token_id: str
     provider: str
@@ -52,16 +53,19 @@ class RecordAttempt:
     intake: UsageIntake
     registry: CurrentRegistry
     clock: Clock
-    new_id: NewId
 
-    async def __call__(self, attempt: Attempt) -> None:
-        """Return once it is committed. Raises TotalsOverflow, Overloaded, StoreUnavailable."""
+    async def __call__(self, attempt: Attempt) -> UsageRecord:
+        """Return its record once that is committed.
+
+        Raises TotalsOverflow, Overloaded, StoreUnavailable.
+        """
         now = self.clock()
         try:
             record = self._record(attempt, attempt.metered, now)
         except InvalidField:  # no provider charges that: what it said of usage cannot be true
             record = self._record(attempt, Metered(), now)
         await self.intake.take(Entry(record=record, answers=(), taken_at=now))
+        return record
 
     def _record(self, attempt: Attempt, metered: Metered, now: datetime) -> UsageRecord:
         call = _call_of(attempt, metered.tokens)
@@ -70,7 +74,7 @@ class RecordAttempt:
             attempt.project,
             call,
             self.registry.quote(call.provider, call.model) if known else None,
-            id=UsageId(self.new_id()),
+            id=attempt.id,
             at=now,
             request_id=attempt.request_id,
         )
@@ -82,6 +86,15 @@ def is_recorded(method: str, model: str | None) -> bool:
     return method not in ("GET", "HEAD", "OPTIONS", "DELETE") or model is not None
 
 
+def storable(model: str | None) -> str:
+    """Return the model as it was named, where that can be stored."""
+    try:
+        check_name("model", model or "", MAX_TEXT)
+    except InvalidField:
+        return UNNAMED
+    return model or UNNAMED
+
+
 def _call_of(attempt: Attempt, tokens: Tokens) -> UsageToLog:
     metadata: JsonObject = {
         "endpoint": attempt.endpoint[:MAX_TEXT],
@@ -90,17 +103,8 @@ def _call_of(attempt: Attempt, tokens: Tokens) -> UsageToLog:
     }
     return UsageToLog(
         provider=attempt.provider,
-        model=_name(attempt.model),
+        model=storable(attempt.model),
         tokens=tokens,
         latency_ms=attempt.latency_ms,
         metadata=metadata,
     )
-
-
-def _name(model: str | None) -> str:
-    """Return the model as it was named, where that can be stored."""
-    try:
-        check_name("model", model or "", MAX_TEXT)
-    except InvalidField:
-        return UNNAMED
-    return model or UNNAMED

@@ -95,15 +95,6 @@ class NotAdmitted(Unauthenticated):
         super().__init__(message)
 
 
-class NoUpstreamKey(Unavailable):
-    """The project has no usable key for this provider."""
-
-    code: ClassVar[str] = "gateway.upstream-auth-error"
-
-    def __init__(self) -> None:
-        super().__init__("Upstream authentication error: failed to load upstream API key")
-
-
 class UpstreamUnreachable(UpstreamFailed):
     """No connection to the provider could be made."""
 

@@ -5,39 +5,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from llmring_core.gateway.dialects import TokenCounter
 from llmring_core.gateway.forwarding.providers import Provider
 from llmring_core.ids import ProjectId
 from llmring_core.usage import Tokens, UsageSource
 
 Body = bytes | AsyncIterator[bytes]
-
-
-class ProviderAccount(Struct, frozen=True, kw_only=True):
-    """Who pays a provider."""
-
-    provider: str  # its name; the secret is never sent to another
-    secret: str  # visible ASCII
-
-    def __repr__(self) -> str:  # a traceback or a log may print it
-        return f"ProviderAccount(provider={self.provider!r})"
-
-
-class Admission(Struct, frozen=True, kw_only=True):
-    """Leave to make one call."""
-
-    project: ProjectId
-    token_id: str  # not the secret
-    account: ProviderAccount
-
-
-class Gatekeeper(Protocol):
-    """Decides who may call."""
-
-    async def admit(self, secret: str, provider: str) -> Admission:
-        """Count one call of the token ``secret`` to ``provider`` and return what it may use.
-
-        Raises: NotAdmitted, NoUpstreamKey, StoreUnavailable; and what tokens and limits raise.
-        """
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -47,6 +20,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     method: str
     endpoint: str
     model: str | None
+    body: bytes | None  # of the call; None: it is no JSON
     status: int
     media_type: str  # of the answer, in lower case, without parameters
 
@@ -57,6 +31,7 @@ class Metered(Struct, frozen=True, kw_only=True):
     tokens: Tokens = Tokens()
     source: UsageSource = "missing"
     whole: bool = True  # unless its dialect ends answers with a marker, and that did not come
+    final: bool = True  # unless the answer should have told more, which can be estimated
 
 
 class Meter(Protocol):
@@ -67,6 +42,9 @@ class Meter(Protocol):
 
     def result(self) -> Metered:
         """Return what is known so far."""
+
+    def estimated(self, by: TokenCounter) -> Metered:
+        """Return it with what is missing counted. Computes for long: not on an event loop."""
 
 
 class Meters(Protocol):

@@ -1,0 +1,24 @@
+"""What the gateway is made of."""
+
+from dataclasses import dataclass
+
+from llmring_core.gateway import ChargeRequest, OpenProviderKey, RecogniseToken
+from llmring_core.gateway.attempting import Attempts
+from llmring_core.gateway.forwarding import Providers, Upstream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarding:
+    """Use cases and ports of the gateway, and its bounds."""
+
+    providers: Providers
+    recognise: RecogniseToken
+    open_key: OpenProviderKey
+    charge: ChargeRequest
+    attempts: Attempts
+    upstream: Upstream
+    max_body_bytes: int
+    max_in_flight: int  # calls
+    drain_s: float  # for the rest of an answer whose caller is gone
+    drain_bytes: int  # of it
+    send_s: float  # for a caller to take what was sent

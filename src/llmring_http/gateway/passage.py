@@ -1,0 +1,235 @@
+"""One provider's answer on its way to whoever called."""
+
+import logging
+from asyncio import CancelledError, Task, create_task, gather, get_running_loop
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from time import time_ns
+
+from llmring_core.errors import LLMRingError
+from llmring_core.gateway.attempting import AttemptUnderWay
+from llmring_core.gateway.forwarding import (
+    FAILING,
+    MOVING_ON,
+    CircuitOpen,
+    Metered,
+    Outcome,
+    UpstreamAnswer,
+    UpstreamBroken,
+    UpstreamBusy,
+    UpstreamFailed,
+    to_client,
+)
+from llmring_http.gateway.listener import Drained, Listener
+from llmring_http.gateway.parts import Forwarding
+from llmring_http.gateway.planning import Planned
+from llmring_http.gateway.refusals import PROXY, error_event
+from llmring_http.gateway.showing import Shown
+from llmring_http.gateway.stamps import stamps
+
+EVENTS = "text/event-stream"
+
+Pair = tuple[bytes, bytes]
+
+log = logging.getLogger("llmring")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What every answer to a call says of it."""
+
+    request_id: str
+    received_ns: int  # since 1970
+    headers: Sequence[Pair]
+
+
+class MovesOn(Exception):
+    """The provider failed in a way that another one may not; nothing of it was passed on."""
+
+
+class Passage:
+    """Asks, reads, meters and passes on; has the record committed before the last bytes leave."""
+
+    def __init__(
+        self,
+        parts: Forwarding,
+        attempt: AttemptUnderWay,
+        planned: Planned,
+        listener: Listener,
+        about: About,
+        is_last: bool,
+    ) -> None:
+        self._parts = parts
+        self._attempt = attempt
+        self._planned = planned
+        self._listener = listener
+        self._about = about
+        self._is_last = is_last  # of those that may be asked
+        self._time = get_running_loop().time
+        self._began = self._time()
+        self._asked_ns = time_ns()
+        self._answered_ns = self._asked_ns
+        self._is_stream = False
+        self._shown = Shown(hides_usage=False)
+        self._written: Task[None] | None = None
+
+    async def made(self) -> Exception | None:
+        """Return why the caller did not get the whole answer. Raises MovesOn."""
+        try:
+            await self._attempt.enter()
+        except CircuitOpen as error:
+            if not self._is_last:
+                raise MovesOn from error
+            return error
+        except LLMRingError as error:
+            return error
+        self._written = create_task(self._attempt.write_down())  # while the provider thinks
+        try:
+            return await self._asked()
+        finally:
+            self._attempt.leave()
+
+    async def _asked(self) -> Exception | None:
+        answer: UpstreamAnswer | None = None
+        try:
+            answer = await self._parts.upstream.ask(self._planned.request)
+            self._answered_ns = time_ns()
+            self._attempt.leave(works=answer.status not in FAILING)
+            await self._written_down()
+            await self._pass_on(answer)
+        except UpstreamBusy as error:
+            await self._attempt.cancel()
+            return self._moving_on(error)
+        except UpstreamFailed as error:
+            self._attempt.leave(works=False)
+            await self._end("upstream_error" if answer is None else "truncated")
+            return await self._broken(error)
+        except LLMRingError as error:  # what has to be committed could not be
+            return await self._broken(error)
+        except (CancelledError, Drained):
+            await self._end("client_disconnected")
+        except MovesOn:
+            raise
+        except Exception as error:
+            if self._listener.has_started or self._listener.is_gone:  # else who answers logs it
+                self._log("unexpected error", error)
+            await self._end("unknown")
+            return error
+        finally:
+            if answer is not None:
+                answer.close()
+        return None
+
+    async def _pass_on(self, answer: UpstreamAnswer) -> None:
+        """Raises UpstreamBroken, UpstreamTimeout, Drained, and what a record may raise."""
+        received = to_client(answer.headers, answer.status)
+        media_type = _media_type(received)
+        self._attempt.answered(answer.status, media_type)
+        if not self._is_last and self._planned.is_repeatable and answer.status in MOVING_ON:
+            await self._settle("upstream_error")
+            raise MovesOn
+        self._is_stream = answer.status == 200 and media_type == EVENTS
+        self._shown = Shown(hides_usage=self._planned.hides_usage and self._is_stream)
+        headers = self._shown.headers(received)
+        length = _length(headers)
+        start = [*headers, *self._our_headers()]
+        if length is None:  # who waits for a stream learns at once that it comes
+            await self._listener.start(answer.status, start)
+        count = 0
+        while piece := await self._read(answer):
+            count += len(piece)
+            if self._attempt.feed(piece) or count == length:
+                await self._settle(self._usual(self._attempt.metered))
+            if not self._listener.has_started:
+                await self._listener.start(answer.status, start)
+            await self._listener.give(self._shown.piece(piece), more=count != length)
+        metered = self._attempt.metered
+        await self._settle(self._usual(metered))
+        if not self._listener.has_started:
+            await self._listener.start(answer.status, start)
+        await self._listener.give(self._shown.rest(), more=True)
+        if not metered.whole:
+            raise UpstreamBroken
+        if count == 0 or count != length:
+            await self._listener.give(b"", more=False)
+
+    async def _read(self, answer: UpstreamAnswer) -> bytes:
+        """Return what came, empty at the end. Raises UpstreamBroken, UpstreamTimeout."""
+        try:
+            return await answer.read()
+        except UpstreamFailed:
+            await self._listener.give(self._shown.rest(), more=True)
+            raise
+
+    async def _broken(self, error: LLMRingError) -> Exception:
+        """Tell a stream's reader what happened, where it would not read it as part of a frame."""
+        started = self._listener.has_started and self._is_stream
+        if started and self._shown.is_between_frames and not self._attempt.metered.whole:
+            endpoint = self._planned.call.endpoint
+            event = error_event(error, endpoint, self._about.request_id)
+            with suppress(Drained):
+                await self._listener.give(event, more=True)
+        return self._moving_on(error)
+
+    def _moving_on(self, error: Exception) -> Exception:
+        """Return ``error``. Raises MovesOn where another provider may still be asked."""
+        if self._is_last or self._listener.has_started or not self._planned.is_repeatable:
+            return error
+        raise MovesOn from error
+
+    async def _written_down(self) -> None:
+        """Return once a crash could not hide the attempt. Raises Overloaded, StoreUnavailable."""
+        if self._written is not None:
+            await self._written
+
+    def _usual(self, metered: Metered) -> Outcome:
+        status = self._attempt.status
+        if status is not None and status >= 400:
+            return "upstream_error"
+        if self._listener.is_gone:
+            return "client_disconnected"
+        return "complete" if metered.whole else "truncated"
+
+    async def _settle(self, outcome: Outcome) -> None:
+        """Commit the record. Raises TotalsOverflow, Overloaded, StoreUnavailable.
+
+        The time until then is the latency, as who waits for the last byte sees it.
+        """
+        latency_ms = round((self._time() - self._began) * 1000)
+        try:
+            await self._attempt.record(outcome, latency_ms)
+        finally:
+            if self._attempt.mistake is not None:
+                self._log("an answer could not be metered", self._attempt.mistake)
+                self._attempt.mistake = None
+
+    async def _end(self, outcome: Outcome) -> None:
+        """Record what did not end well; whoever called has been told, or is gone."""
+        try:
+            if self._written is not None:
+                await gather(self._written, return_exceptions=True)
+            await self._settle(outcome)
+        except Exception as error:
+            self._log("a call was not recorded", error)
+
+    def _our_headers(self) -> list[Pair]:
+        times = stamps(self._about.received_ns, self._asked_ns, self._answered_ns)
+        return [*self._about.headers, PROXY, *times]
+
+    def _log(self, what: str, error: Exception) -> None:
+        facts = {"request_id": self._about.request_id, "endpoint": self._planned.call.endpoint}
+        log.error(what, exc_info=error, extra=facts)
+
+
+def _media_type(headers: Sequence[Pair]) -> str:
+    types = [value for name, value in headers if name == b"content-type"]
+    return types[-1].decode("latin-1").partition(";")[0].strip().lower() if types else ""
+
+
+def _length(headers: Sequence[Pair]) -> int | None:
+    """Return the body's announced length in bytes; the client library has checked it."""
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value)
+    return None

@@ -1,0 +1,127 @@
+"""Whom a call is sent to, one after the other, and what each of them gets."""
+
+from asyncio import to_thread
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from llmring_core.errors import LLMRingError
+from llmring_core.gateway import Admission, NoProviderKey
+from llmring_core.gateway.asking import asking
+from llmring_core.gateway.forwarding import (
+    Body,
+    Call,
+    Head,
+    Route,
+    UpstreamRequest,
+    called,
+    order,
+    to_upstream,
+)
+from llmring_http.gateway.parts import Forwarding
+
+LARGE = 256 * 1024  # bytes of a body, beyond which looking at it keeps others waiting
+
+Pair = tuple[bytes, bytes]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A provider to ask, and how."""
+
+    call: Call
+    body: bytes | None  # as its caller sent it, where it is JSON
+    request: UpstreamRequest
+    hides_usage: bool  # because its caller did not ask for it
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it can be sent again, to whomever."""
+        return isinstance(self.request.body, bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A call that keeps a provider's rules."""
+
+    call: Call
+    asking: bytes | None  # its body, changed so that usage is told; None: it stays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A call as it came."""
+
+    head: Head
+    pairs: Sequence[Pair]  # its headers
+    endpoint: str
+    wanted: Wanted  # of the provider it is meant for
+    body: bytes | None  # None unless it is JSON
+    upload: Body  # what is sent when it is not
+    length: int | None  # of that, where it was announced
+    request_id: str
+
+
+def looked_at(route: Route, head: Head, body: bytes | None) -> Wanted:
+    """Return what the providers of ``route`` are asked for. Raises what ``called`` does."""
+    call = called(route, head, body)
+    return Wanted(call=call, asking=asking(call, body))
+
+
+async def aside_if_large(body: bytes | None, work: Callable[[], Result]) -> Result:
+    """Return what ``work`` does with ``body``, without keeping others waiting for it."""
+    return await to_thread(work) if body is not None and len(body) > LARGE else work()
+
+
+async def planned(parts: Forwarding, received: Received, admission: Admission) -> list[Planned]:
+    """Return whom to ask. Raises NoProviderKey, CannotUnseal, StoreUnavailable.
+
+    The project's other providers follow where they take such a call, and the project has their key.
+    """
+    plan = [await _planned(parts, received, received.wanted, admission)]
+    names = order(plan[0].call.provider.name, admission.fallbacks)[1:]
+    if names and plan[0].is_repeatable:
+        others = partial(_others, parts, received, names)
+        for wanted in await aside_if_large(received.body, others):
+            with suppress(NoProviderKey):
+                plan.append(await _planned(parts, received, wanted, admission))
+    return plan
+
+
+async def _planned(
+    parts: Forwarding, received: Received, wanted: Wanted, admission: Admission
+) -> Planned:
+    call = wanted.call
+    secret = await parts.open_key(admission.project, call.provider.name)
+    body = received.upload if received.body is None else wanted.asking or received.body
+    return Planned(
+        call=call,
+        body=received.body,
+        request=UpstreamRequest(
+            provider=call.provider,
+            method=call.method,
+            target=call.target,
+            headers=to_upstream(
+                received.pairs, call.provider.credential, secret, received.request_id
+            ),
+            body=body,
+            length=len(body) if isinstance(body, bytes) else received.length,
+        ),
+        hides_usage=wanted.asking is not None,
+    )
+
+
+def _others(parts: Forwarding, received: Received, names: Sequence[str]) -> list[Wanted]:
+    """Return the call as each of the providers of these names would get it, if it takes such."""
+    found = []
+    for name in names:
+        provider = parts.providers.by_name.get(name)
+        if provider is None:
+            continue
+        route = Route(endpoint=received.endpoint, candidates=(provider,))
+        with suppress(LLMRingError):
+            found.append(looked_at(route, received.head, received.body))
+    return found
