@@ -1,11 +1,13 @@
 """Where a request comes from, as the audit log is told."""
 
-from typing import cast
+from typing import Final, cast
 
 from litestar.types import HTTPScope, Scope
 
 from llmring_core.gateway.auditing import Actor, Origin
 from llmring_http.requests import headers_of
+
+ACTION: Final = "action"  # the option of a route handler that says what a request there is for
 
 
 def origin_in(scope: Scope, actor: Actor, path: str) -> Origin:

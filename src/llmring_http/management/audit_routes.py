@@ -15,8 +15,8 @@ from llmring_core.ids import AuditEventId
 from llmring_http.decoding import public_query_parameters
 from llmring_http.management.access import READ
 from llmring_http.management.audit_wire import AuditEventBody, AuditPageBody, AuditQuery
-from llmring_http.management.auditing import ACTION
 from llmring_http.management.problems import documented
+from llmring_http.origins import ACTION
 from llmring_http.problems import Unprocessable
 
 

@@ -21,9 +21,8 @@ from llmring_http.management.problems import (
     said,
     status_in,
 )
-from llmring_http.origins import origin_in
+from llmring_http.origins import ACTION, origin_in
 
-ACTION: Final = "action"  # the option of a route handler that says what it is for
 ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

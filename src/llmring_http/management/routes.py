@@ -31,7 +31,7 @@ from llmring_core.ids import ProjectId, TokenId
 from llmring_http.decoding import AnyRequest, decode_body, public_query_parameters
 from llmring_http.management.access import READ, management_guard
 from llmring_http.management.audit_routes import AuditController
-from llmring_http.management.auditing import ACTION, origin_of
+from llmring_http.management.auditing import origin_of
 from llmring_http.management.problems import HANDLERS, ProjectsStay, documented
 from llmring_http.management.wire import (
     ChangeProjectBody,
@@ -44,6 +44,7 @@ from llmring_http.management.wire import (
     TokenBody,
     TokenQuery,
 )
+from llmring_http.origins import ACTION
 from llmring_http.problems import Unprocessable
 
 WRITE: Final = (*READ, Unprocessable, Unacceptable, InvalidField)

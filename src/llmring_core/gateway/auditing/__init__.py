@@ -3,6 +3,7 @@
 from llmring_core.gateway.auditing.errors import AuditEventNotFound
 from llmring_core.gateway.auditing.model import (
     EXACT,
+    MAX_LINE,
     MAX_PAGE,
     MAX_SEARCH,
     PAGE_SIZE,
@@ -26,6 +27,7 @@ from llmring_core.gateway.auditing.texts import folded
 
 __all__ = [
     "EXACT",
+    "MAX_LINE",
     "MAX_PAGE",
     "MAX_SEARCH",
     "PAGE_SIZE",

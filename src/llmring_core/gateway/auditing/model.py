@@ -33,6 +33,7 @@ Actor: TypeAlias = Literal["management_api", "anonymous", "admin", "system"]
 PROXY_REQUEST: Final = "proxy_request"  # what a call to be forwarded is called
 PAGE_SIZE: Final = 20  # events
 PAGE_SIZE_MAX: Final = 100  # events
+MAX_LINE: Final = 256  # characters of a text that is kept
 MAX_PAGE: Final = 1_000_000
 MAX_SEARCH: Final = 256  # characters, of any filter
 EXACT: Final = (  # what a filter of the same name is compared with

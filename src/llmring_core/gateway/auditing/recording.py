@@ -7,7 +7,7 @@ from msgspec import json
 
 from llmring_core.clock import Clock
 from llmring_core.errors import Unavailable
-from llmring_core.gateway.auditing.model import AuditEvent, Deed, Origin
+from llmring_core.gateway.auditing.model import MAX_LINE, AuditEvent, Deed, Origin
 from llmring_core.gateway.auditing.ports import AuditWork, DenialBound
 from llmring_core.gateway.auditing.texts import brief, clean
 from llmring_core.ids import AuditEventId, NewId, ProjectId, TokenId
@@ -15,7 +15,6 @@ from llmring_core.transactions import Begin
 
 MAX_ID: Final = 36  # characters
 MAX_NAME: Final = 64  # characters of what identifies something
-MAX_LINE: Final = 256  # characters
 
 
 @dataclass(frozen=True, slots=True)
