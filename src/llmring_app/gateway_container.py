@@ -35,6 +35,7 @@ from llmring_core.gateway.auditing import (
     FindAuditEvent,
     ListAuditEvents,
     Record,
+    RecordAlone,
     RecordLeftOut,
     RecordRefusal,
 )
@@ -52,6 +53,7 @@ class GatewayContainer(Foundation):
     find_provider_keys = providers.Singleton(cached_provider_keys, read)
     tally = providers.Singleton(BufferedTally, begin)
     record = providers.Singleton(Record, clock=clock, new_id=new_id)
+    record_alone = providers.Singleton(RecordAlone, begin=begin, record=record)
     denial_bound = providers.Singleton(MemoryDenialBound)
     charges = providers.Singleton(
         GroupCommit, providers.Factory(ChargeTogether, begin=begin, clock=clock)
@@ -75,13 +77,11 @@ class GatewayContainer(Foundation):
     settle_hold = providers.Factory(SettleHold, begin=begin)
 
     record_refusal = providers.Factory(
-        RecordRefusal, begin=begin, record=record, bound=denial_bound
+        RecordRefusal, record=record_alone, bound=denial_bound, clock=clock
     )
-    record_left_out = providers.Factory(
-        RecordLeftOut, begin=begin, record=record, bound=denial_bound
-    )
-    list_audit_events = providers.Factory(ListAuditEvents, begin=begin, record=record)
-    find_audit_event = providers.Factory(FindAuditEvent, begin=begin, record=record)
+    record_left_out = providers.Factory(RecordLeftOut, record=record_alone, bound=denial_bound)
+    list_audit_events = providers.Factory(ListAuditEvents, begin=read, record=record_alone)
+    find_audit_event = providers.Factory(FindAuditEvent, begin=read, record=record_alone)
 
     create_project = providers.Factory(
         CreateProject, begin=begin, vault=vault, record=record, clock=clock, new_id=new_id
@@ -91,8 +91,8 @@ class GatewayContainer(Foundation):
     )
     delete_project = providers.Factory(DeleteProject, begin=begin, record=record, clock=clock)
     reseal_keys = providers.Factory(ResealKeys, begin=begin, vault=vault, record=record)
-    find_gateway_project = providers.Factory(FindGatewayProject, begin=begin, record=record)
-    list_gateway_projects = providers.Factory(ListGatewayProjects, begin=begin, record=record)
+    find_gateway_project = providers.Factory(FindGatewayProject, begin=read, record=record_alone)
+    list_gateway_projects = providers.Factory(ListGatewayProjects, begin=read, record=record_alone)
 
     create_token = providers.Factory(
         CreateToken,
@@ -105,5 +105,5 @@ class GatewayContainer(Foundation):
     change_token = providers.Factory(ChangeToken, begin=begin, record=record, clock=clock)
     revoke_token = providers.Factory(RevokeToken, begin=begin, record=record, clock=clock)
     revoke_tokens = providers.Factory(RevokeTokens, begin=begin, record=record, clock=clock)
-    find_token = providers.Factory(FindToken, begin=begin, record=record)
-    list_tokens = providers.Factory(ListTokens, begin=begin, record=record)
+    find_token = providers.Factory(FindToken, begin=read, record=record_alone)
+    list_tokens = providers.Factory(ListTokens, begin=read, record=record_alone)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from llmring_core.gateway.auditing import MAX_LINE, AuditWork, Deed, Origin, Record
+from llmring_core.gateway.auditing import MAX_LINE, Deed, Origin, RecordAlone
 from llmring_core.gateway.caching import PurgeCache, PurgeWanted
-from llmring_core.transactions import Begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +16,14 @@ class PurgeAnswers:
     """
 
     purge: PurgeCache
-    begin: Begin[AuditWork]
-    record: Record
+    record: RecordAlone
 
     async def __call__(self, wanted: PurgeWanted, origin: Origin) -> int:
         """Return how many answers are gone. Raises StoreUnavailable and what PurgeCache does."""
         count = await self.purge(wanted)
         details = _account(wanted) | {"deleted": count}
         deed = Deed(action="cache.purge", project=wanted.project, details=details)
-        async with self.begin() as work:
-            await self.record(work, deed, origin)
+        await self.record(deed, origin)
         return count
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import asdict, replace
 
 from llmring_core.accounts import Project
 from llmring_core.clock import Clock
-from llmring_core.gateway.auditing import Deed, Origin, Record
+from llmring_core.gateway.auditing import Deed, Origin, Record, RecordAlone
 from llmring_core.gateway.errors import GatewayProjectNotFound
 from llmring_core.gateway.holding import relimit
 from llmring_core.gateway.limits import Limits
@@ -155,13 +155,13 @@ class FindGatewayProject:
     """Read one project."""
 
     begin: Begin[GatewayWork]
-    record: Record
+    record: RecordAlone
 
     async def __call__(self, id: ProjectId, origin: Origin) -> ManagedProject:
         """Raises GatewayProjectNotFound."""
         async with self.begin() as work:
             found = await _managed(work, await _found(work, id))
-            await self.record(work, Deed(action="project.read", project=id), origin)
+        await self.record(Deed(action="project.read", project=id), origin)
         return found
 
 
@@ -170,7 +170,7 @@ class ListGatewayProjects:
     """Read every project, by name."""
 
     begin: Begin[GatewayWork]
-    record: Record
+    record: RecordAlone
 
     async def __call__(self, origin: Origin) -> Sequence[ManagedProject]:
         async with self.begin() as work:
@@ -179,8 +179,8 @@ class ListGatewayProjects:
             for owner, key in await work.gateway.every_key():
                 keys[owner].append(key)
             budgets = await work.budgets.of([project.id for project in projects])
-            details = {"project_count": len(projects)}
-            await self.record(work, Deed(action="project.list", details=details), origin)
+        details = {"project_count": len(projects)}
+        await self.record(Deed(action="project.list", details=details), origin)
         return [
             ManagedProject(
                 project=project,

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import asdict
 
 from llmring_core.clock import Clock
-from llmring_core.gateway.auditing import Action, Deed, Origin, Record
+from llmring_core.gateway.auditing import Action, Deed, Origin, Record, RecordAlone
 from llmring_core.gateway.errors import (
     GatewayProjectNotFound,
     NoTokensForInactive,
@@ -155,7 +155,7 @@ class FindToken:
     """Read one token."""
 
     begin: Begin[GatewayWork]
-    record: Record
+    record: RecordAlone
 
     async def __call__(self, id: TokenId, origin: Origin) -> ManagedToken:
         """Raises TokenNotFound."""
@@ -163,8 +163,9 @@ class FindToken:
             token = await work.tokens.find(id)
             if token is None:
                 raise TokenNotFound
-            await self.record(work, _deed("token.read", token, {}), origin)
-            return await _managed(work, token)
+            found = await _managed(work, token)
+        await self.record(_deed("token.read", token, {}), origin)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ class ListTokens:
     """Read a project's tokens, or everybody's, newest first."""
 
     begin: Begin[GatewayWork]
-    record: Record
+    record: RecordAlone
 
     async def __call__(
         self, project: ProjectId | None, origin: Origin, *, active_only: bool
@@ -180,9 +181,8 @@ class ListTokens:
         async with self.begin() as work:
             tokens = await work.tokens.newest(project, active_only=active_only)
             budgets = await work.budgets.of([token.id for token in tokens])
-            details = {"token_count": len(tokens), "filtered_by_project": project is not None}
-            deed = Deed(action="token.list", project=project, details=details)
-            await self.record(work, deed, origin)
+        details = {"token_count": len(tokens), "filtered_by_project": project is not None}
+        await self.record(Deed(action="token.list", project=project, details=details), origin)
         return [ManagedToken(token=token, budget=budgets.get(token.id)) for token in tokens]
 
 

@@ -12,15 +12,17 @@ from llmring_adapters.gateway.audit_memory import MemoryAuditBook, MemoryDenialB
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transactions.memory import memory_transactions
 from llmring_core.errors import StoreUnavailable
-from llmring_core.gateway import CreateProject, ProjectToCreate
+from llmring_core.gateway import CreateProject, ListGatewayProjects, ProjectToCreate
 from llmring_core.gateway.auditing import (
     PROXY_REQUEST,
     Action,
     AuditEvent,
     AuditSelection,
     Deed,
+    ListAuditEvents,
     Origin,
     PageNumber,
+    RecordAlone,
     RecordLeftOut,
     RecordRefusal,
 )
@@ -41,6 +43,10 @@ def begin() -> Begin[AllWork]:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+def alone(begin: Begin[AllWork], clock: FakeClock) -> RecordAlone:
+    return RecordAlone(begin, recording(clock))
 
 
 class FullBook(MemoryAuditBook):
@@ -138,11 +144,22 @@ class TestRecord:
             assert await work.gateway.all() == []
 
 
+class TestReading:
+    async def test_gives_nothing_that_is_not_written_down(
+        self, begin: Begin[AllWork], clock: FakeClock
+    ) -> None:
+        nowhere = RecordAlone(away, recording(clock))
+        with pytest.raises(StoreUnavailable):
+            await ListAuditEvents(begin, nowhere)(AuditSelection(), PageNumber(), ORIGIN)
+        with pytest.raises(StoreUnavailable):
+            await ListGatewayProjects(begin, nowhere)(ORIGIN)
+
+
 class TestRefusals:
     async def test_are_bounded_when_anybody_may_cause_them(
         self, begin: Begin[AllWork], clock: FakeClock
     ) -> None:
-        refuse = RecordRefusal(begin, recording(clock), MemoryDenialBound(most=2))
+        refuse = RecordRefusal(alone(begin, clock), MemoryDenialBound(most=2), clock)
         for _ in range(5):
             await refuse(denial(), ORIGIN)
             await refuse(denial(PROXY_REQUEST), ORIGIN)
@@ -155,7 +172,7 @@ class TestRefusals:
     async def test_are_written_down_again_a_minute_later(
         self, begin: Begin[AllWork], clock: FakeClock
     ) -> None:
-        refuse = RecordRefusal(begin, recording(clock), MemoryDenialBound(most=1))
+        refuse = RecordRefusal(alone(begin, clock), MemoryDenialBound(most=1), clock)
         await refuse(denial(), ORIGIN)
         clock.pass_by(MINUTE - MICROSECOND)
         await refuse(denial(), ORIGIN)
@@ -167,16 +184,17 @@ class TestRefusals:
     async def test_that_are_not_written_down_are_counted(
         self, begin: Begin[AllWork], clock: FakeClock
     ) -> None:
-        bound, record = MemoryDenialBound(most=1), recording(clock)
-        refuse = RecordRefusal(begin, record, bound)
+        bound, record = MemoryDenialBound(most=1), alone(begin, clock)
+        nowhere = RecordAlone(away, recording(clock))
+        refuse = RecordRefusal(record, bound, clock)
         for _ in range(3):
             await refuse(denial(), ORIGIN)
-        without = RecordRefusal(away, record, bound)
+        without = RecordRefusal(nowhere, bound, clock)
         await without(replace(denial(), outcome="failure"), ORIGIN)
         with pytest.raises(StoreUnavailable):
-            await RecordLeftOut(away, record, bound)()
+            await RecordLeftOut(nowhere, bound)()
         for _ in range(2):
-            await RecordLeftOut(begin, record, bound)()
+            await RecordLeftOut(record, bound)()
         _, event = await written(begin)
         assert (event.action, event.actor, event.outcome) == (
             "audit.left_out",

@@ -5,7 +5,7 @@ from msgspec import json
 
 from llmring_adapters.gateway.cache_memory import MemoryResponseCache
 from llmring_adapters.transactions.memory import memory_transactions
-from llmring_core.gateway.auditing import AuditSelection, PageNumber
+from llmring_core.gateway.auditing import AuditSelection, PageNumber, RecordAlone
 from llmring_core.gateway.caching import CachingDisabled, PurgeCache, PurgeWanted
 from llmring_core.gateway.manage_cache import PurgeAnswers
 from tests.builders.gateway import ORIGIN, recording
@@ -20,7 +20,9 @@ async def test_tells_what_was_meant_and_not_what_a_query_held(
     prefix: str, told: dict[str, object]
 ) -> None:
     begin, clock = memory_transactions(), FakeClock()
-    purge = PurgeAnswers(PurgeCache(MemoryResponseCache(clock)), begin, recording(clock))
+    purge = PurgeAnswers(
+        PurgeCache(MemoryResponseCache(clock)), RecordAlone(begin, recording(clock))
+    )
     url = "https://api.example.com/v1/models?key=secret"
     wanted = PurgeWanted(project=P1, method="GET", url=url, prefix=prefix)
     assert await purge(wanted, ORIGIN) == 0
@@ -33,7 +35,7 @@ async def test_tells_what_was_meant_and_not_what_a_query_held(
 
 async def test_that_is_refused_is_none() -> None:
     begin = memory_transactions()
-    purge = PurgeAnswers(PurgeCache(None), begin, recording(FakeClock()))
+    purge = PurgeAnswers(PurgeCache(None), RecordAlone(begin, recording(FakeClock())))
     with pytest.raises(CachingDisabled):
         await purge(PurgeWanted(project=None, method="", url="", prefix=""), ORIGIN)
     async with begin() as work:

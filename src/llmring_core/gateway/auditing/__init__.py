@@ -22,7 +22,12 @@ from llmring_core.gateway.auditing.model import (
 )
 from llmring_core.gateway.auditing.ports import AuditBook, AuditWork, DenialBound
 from llmring_core.gateway.auditing.reading import FindAuditEvent, ListAuditEvents
-from llmring_core.gateway.auditing.recording import Record, RecordLeftOut, RecordRefusal
+from llmring_core.gateway.auditing.recording import (
+    Record,
+    RecordAlone,
+    RecordLeftOut,
+    RecordRefusal,
+)
 from llmring_core.gateway.auditing.texts import folded
 
 __all__ = [
@@ -50,6 +55,7 @@ __all__ = [
     "Outcome",
     "PageNumber",
     "Record",
+    "RecordAlone",
     "RecordLeftOut",
     "RecordRefusal",
     "folded",

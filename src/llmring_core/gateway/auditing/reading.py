@@ -12,7 +12,7 @@ from llmring_core.gateway.auditing.model import (
     PageNumber,
 )
 from llmring_core.gateway.auditing.ports import AuditWork
-from llmring_core.gateway.auditing.recording import Record
+from llmring_core.gateway.auditing.recording import RecordAlone
 from llmring_core.ids import AuditEventId
 from llmring_core.transactions import Begin
 
@@ -22,7 +22,7 @@ class ListAuditEvents:
     """Read a page of the events that are meant, newest first."""
 
     begin: Begin[AuditWork]
-    record: Record
+    record: RecordAlone
 
     async def __call__(
         self, wanted: AuditSelection, number: PageNumber, origin: Origin
@@ -30,13 +30,13 @@ class ListAuditEvents:
         """The event that tells of this very reading is not among them."""
         async with self.begin() as work:
             found = await work.audit.page(wanted, number)
-            details = {
-                "events_count": len(found.events),
-                "page": number.page,
-                "page_size": number.size,
-                "total_count": found.total,
-            }
-            await self.record(work, Deed(action="audit.list", details=details), origin)
+        details = {
+            "events_count": len(found.events),
+            "page": number.page,
+            "page_size": number.size,
+            "total_count": found.total,
+        }
+        await self.record(Deed(action="audit.list", details=details), origin)
         return found
 
 
@@ -45,14 +45,14 @@ class FindAuditEvent:
     """Read one event."""
 
     begin: Begin[AuditWork]
-    record: Record
+    record: RecordAlone
 
     async def __call__(self, id: AuditEventId, origin: Origin) -> AuditEvent:
         """Raises AuditEventNotFound."""
         async with self.begin() as work:
             found = await work.audit.find(id)
-            if found is None:
-                raise AuditEventNotFound
-            deed = Deed(action="audit.show", details={"audit_event_id": found.id})
-            await self.record(work, deed, origin)
+        if found is None:
+            raise AuditEventNotFound
+        deed = Deed(action="audit.show", details={"audit_event_id": found.id})
+        await self.record(deed, origin)
         return found

@@ -48,23 +48,39 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordAlone:
+    """Write a deed down in a transaction of its own: one that changes nothing in the store.
+
+    Who reads is written down after the reading, which so holds up no writer, and before the answer:
+    where this fails, there is none.
+    """
+
+    begin: Begin[AuditWork]
+    record: Record
+
+    async def __call__(self, deed: Deed, origin: Origin) -> None:
+        """Raises StoreUnavailable."""
+        async with self.begin() as work:
+            await self.record(work, deed, origin)
+
+
+@dataclass(frozen=True, slots=True)
 class RecordRefusal:
-    """Write down that something was not done, in a transaction of its own.
+    """Write down that something was not done.
 
     Denials are bounded, as anybody can cause them. What is not written down, because there are too
     many or because the store is away, is counted: `RecordLeftOut` tells.
     """
 
-    begin: Begin[AuditWork]
-    record: Record
+    record: RecordAlone
     bound: DenialBound
+    clock: Clock
 
     async def __call__(self, deed: Deed, origin: Origin) -> None:
-        if deed.outcome == "denied" and not self.bound.admits(deed.action, self.record.clock()):
+        if deed.outcome == "denied" and not self.bound.admits(deed.action, self.clock()):
             return
         try:
-            async with self.begin() as work:
-                await self.record(work, deed, origin)
+            await self.record(deed, origin)
         except Unavailable:  # the refusal stands all the same
             self.bound.leave_out(1)
 
@@ -73,8 +89,7 @@ class RecordRefusal:
 class RecordLeftOut:
     """Write down how many refusals were not written down since the last time, if there were any."""
 
-    begin: Begin[AuditWork]
-    record: Record
+    record: RecordAlone
     bound: DenialBound
 
     async def __call__(self) -> None:
@@ -86,8 +101,7 @@ class RecordLeftOut:
         details = {"left_out": count}
         deed = Deed(action="audit.left_out", outcome="denied", reason=reason, details=details)
         try:
-            async with self.begin() as work:
-                await self.record(work, deed, Origin(actor="system"))
+            await self.record(deed, Origin(actor="system"))
         except Unavailable:
             self.bound.leave_out(count)
             raise
