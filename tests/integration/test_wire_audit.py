@@ -198,6 +198,13 @@ class TestDenials:
         assert server_on_sqlite.http.get("/manage/audit").status_code == 404
 
 
+def test_of_a_path_only_the_route_and_ids_are_written_down(manage: Manager) -> None:
+    for kind in ("projects", "tokens", "audit"):
+        event = last(manage, manage("GET", f"/{kind}/0123456789abcdef"))
+        assert event["path"] == f"/manage/{kind}/{{id}}"
+        assert not {"project_id", "token_id"} & event.keys()
+
+
 def test_no_secret_is_written_down(manage: Manager) -> None:
     project = manage.project(name=f"p {CANARY}")["id"]
     token = manage.token(project)
