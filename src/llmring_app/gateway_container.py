@@ -4,9 +4,9 @@ from dependency_injector import providers
 
 from llmring_adapters.gateway.audit_memory import MemoryDenialBound
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
-from llmring_adapters.gateway.journal import BufferedJournal
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.group_commit import GroupCommit
+from llmring_app.choices import event_bus_of, event_file_of, excerpt_limits_of, journal_of
 from llmring_app.encryption_keys import vault_of
 from llmring_app.foundation import Foundation
 from llmring_core.gateway import (
@@ -39,7 +39,7 @@ from llmring_core.gateway.auditing import (
     RecordLeftOut,
     RecordRefusal,
 )
-from llmring_core.gateway.lost_attempts import CloseLostAttempts, RenewLeases, WriteDown
+from llmring_core.gateway.lost_attempts import CloseLostAttempts
 
 
 class GatewayContainer(Foundation):
@@ -60,10 +60,12 @@ class GatewayContainer(Foundation):
     )
 
     journal = providers.Singleton(
-        BufferedJournal,
-        providers.Factory(WriteDown, begin=begin, clock=clock),
-        providers.Factory(RenewLeases, begin=begin, clock=clock),
+        journal_of, Foundation.settings, begin, clock, Foundation.measures
     )
+    gateway_measures = Foundation.measures.provided.gateway
+    events = providers.Singleton(event_bus_of, Foundation.settings)
+    excerpt_limits = providers.Singleton(excerpt_limits_of, Foundation.settings)
+    event_file = providers.Singleton(event_file_of, Foundation.settings)
 
     recognise_token = providers.Factory(RecogniseToken, find=find_access, clock=clock)
     charge_request = providers.Factory(ChargeRequest, intake=charges, tally=tally, clock=clock)

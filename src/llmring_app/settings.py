@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from msgspec import convert, json, to_builtins
 
 from llmring_adapters.database import url_of
-from llmring_adapters.redis import pool_of
+from llmring_adapters.redis import BoundedRedis
 from llmring_app.dotenv import read_dotenv
 from llmring_app.errors import BadSetting
 from llmring_app.gateway_settings import GatewaySettings
@@ -50,14 +50,21 @@ SECRET_FILES: Final = {
     "management_token_file": "management_token",
 }
 TWINS: Final = {
-    "API_CONFIG_PATH": "api_config_path",
-    "DATABASE_URL": "database_url",
-    "DEFAULT_API_PROVIDER": "default_api_provider",
-    "ENCRYPTION_KEY": "encryption_key",
-    "LOG_LEVEL": "log_level",
-    "MANAGEMENT_TOKEN": "management_token",
-    "MAX_REQUEST_SIZE": "gateway_max_body_bytes",
-}
+    field.upper(): field
+    for field in (
+        "api_config_path",
+        "database_url",
+        "default_api_provider",
+        "encryption_key",
+        "file_event_log",
+        "log_level",
+        "management_token",
+        "observability_buffer_size",
+        "observability_enabled",
+        "observability_max_request_body_bytes",
+        "observability_max_response_body_bytes",
+    )
+} | {"MAX_REQUEST_SIZE": "gateway_max_body_bytes"}
 LISTS: Final = ("cors_origins", "witnesses")
 PUBLIC_REGISTRY: Final = "https://llmring.github.io/registry/"
 HISTORIC_AUTH: Final = "api_key_validation_mode"
@@ -267,7 +274,7 @@ def _check_address(field: str, text: str) -> None:
     if field == "database_url":
         url_of(text)
     elif field == "redis_url":
-        pool_of(text)
+        _ = BoundedRedis(text)
     elif field == "witnesses":
         _ = [witness_in(item) for item in _items(text)]
     elif field.endswith("_url"):

@@ -9,12 +9,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from llmring_adapters.gateway.cached import stored_access
+from llmring_adapters.gateway.journal import BufferedJournal, SharedLines
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.gateway.vault import LocalVault
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_core.clock import Clock
 from llmring_core.gateway import (
+    Admission,
     Admit,
     ChargeRequest,
     ChargeTogether,
@@ -27,13 +29,15 @@ from llmring_core.gateway import (
     Token,
     Vault,
 )
-from llmring_core.gateway.auditing import AuditEvent, Origin, Record
+from llmring_core.gateway.journal import StartedAttempt
+from llmring_core.gateway.lost_attempts import RenewLeases, WriteDown
 from llmring_core.gateway.projects import place_of
 from llmring_core.gateway.tokens import digest_of, secret_of
-from llmring_core.ids import AuditEventId, HoldId, ProjectId, TokenId
+from llmring_core.ids import HoldId, ProjectId, TokenId, UsageId
 from llmring_core.transactions import Begin
 from tests.builders.accounts import PROJECT
-from tests.builders.kernel import NOON, P1, ids
+from tests.builders.auditing import EVENT, event
+from tests.builders.kernel import NOON, P1
 
 HOUR = timedelta(hours=1)
 SECRET = secret_of(bytes(range(32)))
@@ -62,6 +66,17 @@ TOKEN = Token(
     cache_hit_count=0,
     last_used_at=None,
 )
+ADMISSION = Admission(
+    project=P1,
+    token=TOKEN.id,
+    default_provider="openai",
+    expires_at=TOKEN.expires_at,
+    is_limited=False,
+    is_budgeted=True,
+    is_usd_limited=True,
+    fallbacks=(),
+    issues_receipts=False,
+)
 HOLD = Hold(
     id=HoldId("01990000-0000-7000-8000-00000000000a"),
     project=P1,
@@ -70,34 +85,17 @@ HOLD = Hold(
     tokens=1,
     lapses_at=NOON + HOUR,
 )
-SEALED_KEY = SealedKey(provider="openai", key_id="enc_1", sealed=bytes(range(256)), shown="sk-...")
-
-ORIGIN = Origin(
-    actor="management_api",
-    request_id="r-1",
-    correlation_id="c-1",
-    client_ip="192.0.2.1",
-    method="POST",
-    path="/manage/tokens",
-    user_agent="Grüße/1.0",
-)
-EVENT = AuditEvent(
-    id=AuditEventId("01990000-0000-7000-8000-0000000000e1"),
-    happened_at=NOON,
-    action="token.create",
-    actor="management_api",
-    outcome="failure",
-    reason="project not found",
+ATTEMPT = StartedAttempt(
+    id=UsageId(HOLD.id),
     project=P1,
     token=TOKEN.id,
-    request_id="r-1",
-    correlation_id="c-1",
-    client_ip="192.0.2.1",
-    method="POST",
-    path="/manage/tokens",
-    user_agent="Grüße/1.0",
-    metadata='{"project_name":"Größe 100%"}',
+    provider="öpénai",
+    endpoint="/v1/chat/completions",
+    model="gpt-4o-mini №7 \U0001f600",
+    request_id="req.1-2_3",
+    started_at=NOON,
 )
+SEALED_KEY = SealedKey(provider="openai", key_id="enc_1", sealed=bytes(range(256)), shown="sk-...")
 
 
 def token(number: int = 1, **changes: Any) -> Token:
@@ -112,16 +110,14 @@ def hold(number: int, **changes: Any) -> Hold:
     return replace(HOLD, **({"id": id} | changes))
 
 
-def event(number: int, **changes: Any) -> AuditEvent:
-    """Return the event of that number, with nothing in it that may be missing."""
-    given = {"action", "actor", "outcome", "happened_at"}
-    empty = dict.fromkeys(set(EVENT.__struct_fields__) - given)
-    id = AuditEventId(f"01990000-0000-7000-8000-{number:012x}")
-    return replace(EVENT, **(empty | {"id": id} | changes))
+def attempt(number: int, **changes: Any) -> StartedAttempt:
+    """Return the attempt of that number; the hold of that number is its."""
+    return replace(ATTEMPT, **({"id": UsageId(hold(number).id)} | changes))
 
 
-def recording(clock: Clock) -> Record:
-    return Record(clock, ids(0xE))
+def journal(begin: Begin[AllWork], clock: Clock) -> BufferedJournal:
+    """A journal of its own, as another process has."""
+    return BufferedJournal(WriteDown(SharedLines(begin), clock), RenewLeases(begin, clock))
 
 
 async def kept(begin: Begin[AllWork], *tokens: Token, **settings: Any) -> None:
@@ -165,3 +161,4 @@ async def add_gateway(work: AllWork) -> None:
     await work.budgets.hold(HOLD)
     await work.audit.append(EVENT)
     await work.audit.append(event(1))
+    await work.attempts.add([ATTEMPT], NOON + HOUR)

@@ -9,7 +9,7 @@ from llmring_adapters.transactions.all_work import AllWork
 from llmring_core.gateway.auditing import AuditSelection, PageNumber
 from llmring_core.ids import AuditEventId
 from llmring_core.transactions import Begin
-from tests.builders.gateway import EVENT, event
+from tests.builders.auditing import EVENT, event
 from tests.builders.kernel import MICROSECOND, NOON, P1, P2
 
 EVERYTHING = AuditSelection()

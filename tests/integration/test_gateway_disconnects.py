@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from llmring_adapters.gateway.web import WebUpstream
 from tests.integration.gateway import DONE, Gateway, gateway, post, until
 from tests.integration.upstream import (
     END,
@@ -196,6 +197,8 @@ async def test_a_server_asked_to_stop_records_what_it_still_reads(tmp_path: Path
 
 async def nothing_is_asked(server: Gateway) -> None:
     async def is_idle() -> bool:
-        return server.container.upstream()._slots["openai"] == 0
+        web = server.container.upstream()
+        assert isinstance(web, WebUpstream)
+        return web._slots["openai"] == 0
 
     await until(is_idle)

@@ -152,23 +152,11 @@ class AttemptUnderWay:
         if self._is_over:
             return None
         self._is_over = True
-        call, admission = self._call, self._admission
-        record = await self._parts.record(
-            Attempt(
-                id=self._id,
-                project=admission.project,
-                token_id=admission.token,
-                provider=call.provider.name,
-                method=call.method,
-                endpoint=call.endpoint,
-                model=call.model,
-                status=self.status,
-                outcome=outcome,
-                metered=await self._final(),
-                latency_ms=latency_ms,
-                request_id=self._request_id,
-            )
-        )
+        try:
+            record = await self._parts.record(await self._made(outcome, latency_ms))
+        except BaseException:
+            self._parts.journal.give_up(self._id)
+            raise
         await self._end(record.cost_usd or Decimal(0), record.tokens.total)
         return record
 
@@ -201,8 +189,26 @@ class AttemptUnderWay:
             try:
                 await self._parts.settle(HoldId(self._id), usd, tokens)
             except Unavailable:
-                return  # whoever closes lost attempts settles it, as it stays written down
+                self._parts.journal.give_up(self._id)  # whoever closes it settles it
+                return
         self._parts.journal.end(self._id)
+
+    async def _made(self, outcome: Outcome, latency_ms: int) -> Attempt:
+        call, admission = self._call, self._admission
+        return Attempt(
+            id=self._id,
+            project=admission.project,
+            token_id=admission.token,
+            provider=call.provider.name,
+            method=call.method,
+            endpoint=call.endpoint,
+            model=call.model,
+            status=self.status,
+            outcome=outcome,
+            metered=await self._final(),
+            latency_ms=latency_ms,
+            request_id=self._request_id,
+        )
 
     async def _final(self) -> Metered:
         """Return what it used; what its provider did not tell is counted, where nobody waits."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from llmring_core.gateway import ChargeRequest, OpenProviderKey, RecogniseToken
 from llmring_core.gateway.attempting import Attempts
 from llmring_core.gateway.forwarding import Providers, Upstream
+from llmring_http.gateway.telling import Telling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class Forwarding:
     charge: ChargeRequest
     attempts: Attempts
     upstream: Upstream
+    telling: Telling
     max_body_bytes: int
     max_in_flight: int  # calls
     drain_s: float  # for the rest of an answer whose caller is gone

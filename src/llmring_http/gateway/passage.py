@@ -21,12 +21,14 @@ from llmring_core.gateway.forwarding import (
     UpstreamFailed,
     to_client,
 )
+from llmring_core.usage import UsageRecord
 from llmring_http.gateway.listener import Drained, Listener
 from llmring_http.gateway.parts import Forwarding
 from llmring_http.gateway.planning import Planned
 from llmring_http.gateway.refusals import PROXY, error_event
 from llmring_http.gateway.showing import Shown
 from llmring_http.gateway.stamps import stamps
+from llmring_http.gateway.telling import NANOS, Told
 
 EVENTS = "text/event-stream"
 
@@ -40,7 +42,7 @@ class About:
     """What every answer to a call says of it."""
 
     request_id: str
-    received_ns: int  # since 1970
+    told: Told
     headers: Sequence[Pair]
 
 
@@ -196,13 +198,27 @@ class Passage:
 
         The time until then is the latency, as who waits for the last byte sees it.
         """
-        latency_ms = round((self._time() - self._began) * 1000)
+        took_s = self._time() - self._began
         try:
-            await self._attempt.record(outcome, latency_ms)
+            record = await self._attempt.record(outcome, round(took_s * 1000))
         finally:
             if self._attempt.mistake is not None:
                 self._log("an answer could not be metered", self._attempt.mistake)
                 self._attempt.mistake = None
+        if record is not None:
+            self._about.told.record = record
+            self._measure(record, took_s)
+
+    def _measure(self, record: UsageRecord, took_s: float) -> None:
+        has_head = self._attempt.status is not None
+        self._parts.telling.measures.attempted(
+            record.provider,
+            record.attempt_status,
+            tokens=record.tokens,
+            cost_usd=record.cost_usd,
+            first_byte_s=(self._answered_ns - self._asked_ns) / NANOS if has_head else None,
+            duration_s=took_s,
+        )
 
     async def _end(self, outcome: Outcome) -> None:
         """Record what did not end well; whoever called has been told, or is gone."""
@@ -214,7 +230,7 @@ class Passage:
             self._log("a call was not recorded", error)
 
     def _our_headers(self) -> list[Pair]:
-        times = stamps(self._about.received_ns, self._asked_ns, self._answered_ns)
+        times = stamps(self._about.told.received_ns, self._asked_ns, self._answered_ns)
         return [*self._about.headers, PROXY, *times]
 
     def _log(self, what: str, error: Exception) -> None:

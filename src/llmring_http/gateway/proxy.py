@@ -9,7 +9,6 @@ from asyncio import FIRST_COMPLETED, Event, create_task, gather, wait
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from time import time_ns
 from typing import cast
 
 from litestar.enums import ScopeType
@@ -27,6 +26,7 @@ from llmring_core.gateway.forwarding import (
     opened,
     preflight,
     presented_secret,
+    storable,
 )
 from llmring_http.gateway.cutting import cut
 from llmring_http.gateway.parts import Forwarding
@@ -34,6 +34,7 @@ from llmring_http.gateway.passage import About
 from llmring_http.gateway.planning import Received, Wanted, aside_if_large, looked_at, planned
 from llmring_http.gateway.refusals import PROXY, UpgradeRefused, refuse
 from llmring_http.gateway.relay import Relay
+from llmring_http.gateway.telling import Told
 from llmring_http.guard import Busy, EncodedBody
 from llmring_http.requests import BodyTooLarge, read_body
 
@@ -74,12 +75,16 @@ class Proxy:
             query=request["query_string"],
             headers=dict(pairs),
         )
-        exchange = _Exchange(self._parts, head, pairs, scope, receive, send)
+        request_id = cast(str, scope["state"]["request_id"])
+        told = Told(self._parts.telling, head.method, request["path"], request_id)
+        exchange = _Exchange(self._parts, head, pairs, scope, receive, told.listening(send), told)
         if self._in_flight >= self._parts.max_in_flight:
             busy = Busy("this server is making all the calls it can; repeat yours shortly")
             await exchange.refuse(busy)
+            told.publish()
             return
         self._in_flight += 1
+        relay: Relay | None = None
         try:
             relay = await exchange.begun()
             if relay is not None:
@@ -92,6 +97,10 @@ class Proxy:
             await exchange.refuse(error)
         finally:
             self._in_flight -= 1
+            if relay is None or relay.task.done():
+                told.publish()
+            else:  # its caller is gone
+                relay.task.add_done_callback(lambda _: told.publish())
 
 
 class _Exchange:
@@ -105,6 +114,7 @@ class _Exchange:
         scope: Scope,
         receive: Receive,
         send: Send,
+        told: Told,
     ) -> None:
         self._parts = parts
         self._head = head
@@ -112,7 +122,7 @@ class _Exchange:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._received_ns = time_ns()
+        self._told = told
         self._request_id = cast(str, scope["state"]["request_id"])
         self._route: Route | None = None
         self._uploaded = Event()
@@ -133,13 +143,21 @@ class _Exchange:
         body = await read_body(self._receive) if _is_json(fields) else None
         wanted = await aside_if_large(body, partial(looked_at, route, head, body))
         provider = wanted.call.provider
+        self._told.call = wanted.call
+        self._told.asked(body or b"")
         admission = await parts.recognise(self._secret(provider))
-        self._scope["state"]["project"] = admission.project
+        self._told.admission = admission
+        self._scope["state"] |= {
+            "project": admission.project,
+            "token_id": admission.token,
+            "provider": provider.name,
+            "model": storable(wanted.call.model),
+        }
         plan = await planned(parts, self._received(route, wanted, body), admission)
         await parts.charge(admission)
         about = About(
             request_id=self._request_id,
-            received_ns=self._received_ns,
+            told=self._told,
             headers=answer_headers(provider, fields),
         )
         return Relay(parts, plan, admission, about, self._send)
@@ -205,6 +223,7 @@ class _Exchange:
                 if message["type"] != "http.request":
                     raise ConnectionResetError("the caller is gone")
                 if message["body"]:
+                    self._told.asked(message["body"])
                     yield message["body"]
                 more = message["more_body"]
         except BodyTooLarge as error:

@@ -43,7 +43,7 @@ def test_each_such_name_is_one_of_our_settings() -> None:
         management_token="b" * 16,
         gateway_max_body_bytes=10485760,
     )
-    assert other.keys() == TWINS.keys() and all(f"`{name}`" in REFERENCE for name in TWINS)
+    assert other.keys() <= TWINS.keys() and all(f"`{name}`" in REFERENCE for name in other)
 
 
 def test_such_a_name_is_named_when_it_is_wrong_and_left_alone_when_it_does_not_count() -> None:

@@ -28,15 +28,14 @@ from llmring_core.gateway import (
 from llmring_core.gateway.manage_projects import ChangeProject
 from llmring_core.gateway.manage_tokens import RevokeToken
 from llmring_core.transactions import Begin
+from tests.builders.auditing import ORIGIN, recording
 from tests.builders.gateway import (
     HOUR,
-    ORIGIN,
     SECRET,
     TOKEN,
     admitting,
     charging,
     kept,
-    recording,
     sealed_key,
     token,
     vault,

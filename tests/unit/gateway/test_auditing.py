@@ -27,7 +27,8 @@ from llmring_core.gateway.auditing import (
     RecordRefusal,
 )
 from llmring_core.transactions import Begin
-from tests.builders.gateway import ORIGIN, TOKEN, recording, vault
+from tests.builders.auditing import ORIGIN, recording
+from tests.builders.gateway import TOKEN, vault
 from tests.builders.kernel import MICROSECOND, NOON, P1, FakeClock, ids
 
 MINUTE = timedelta(minutes=1)

@@ -8,7 +8,7 @@ from llmring_adapters.transactions.memory import memory_transactions
 from llmring_core.gateway.auditing import AuditSelection, PageNumber, RecordAlone
 from llmring_core.gateway.caching import CachingDisabled, PurgeCache, PurgeWanted
 from llmring_core.gateway.manage_cache import PurgeAnswers
-from tests.builders.gateway import ORIGIN, recording
+from tests.builders.auditing import ORIGIN, recording
 from tests.builders.kernel import P1, FakeClock
 
 EXACT = {"purge_type": "exact", "method": "GET", "url": "/v1/models", "deleted": 0}

@@ -11,7 +11,8 @@ from llmring_app.encryption_keys import add_encryption_key, encryption_keys, vau
 from llmring_app.errors import CannotStart
 from llmring_app.settings import Settings
 from llmring_core.gateway import CannotUnseal, OpenProviderKey, ResealKeys
-from tests.builders.gateway import ORIGIN, SEALED_KEY, kept, recording, sealed_key, vault
+from tests.builders.auditing import ORIGIN, recording
+from tests.builders.gateway import SEALED_KEY, kept, sealed_key, vault
 from tests.builders.kernel import P1, FakeClock
 
 OLD, NEW = bytes(32), bytes(range(32))

@@ -102,6 +102,6 @@ class RecordLeftOut:
         deed = Deed(action="audit.left_out", outcome="denied", reason=reason, details=details)
         try:
             await self.record(deed, Origin(actor="system"))
-        except Unavailable:
+        except BaseException:  # also a cancelled task
             self.bound.leave_out(count)
             raise
