@@ -145,6 +145,17 @@ async def test_an_encoding_that_was_not_asked_for_passes_unread(tmp_path: Path) 
     }
 
 
+async def test_an_encoded_stream_passes_unread(tmp_path: Path) -> None:
+    body = gzip.compress(STREAM)
+    head = EVENT_STREAM + b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with breaking(tmp_path) as both:
+        seen = await both.seen(always(head + chunk(body) + END), STREAMING)
+        _, record = await both.server.records()
+
+    assert (seen.body, seen.ended) == (body, True)
+    assert (record.attempt_status, record.usage_source) == ("complete", "missing")
+
+
 UNUSUAL = {
     "an error with 200": whole(b'{"error":{"message":"no","code":"server_error"}}'),
     "no JSON": whole(b"<html>502 Bad Gateway</html>"),

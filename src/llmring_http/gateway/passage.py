@@ -1,13 +1,13 @@
 """One provider's answer on its way to whoever called."""
 
 import logging
-from asyncio import CancelledError, Task, create_task, gather, get_running_loop
+from asyncio import CancelledError, Task, create_task, gather, get_running_loop, sleep
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import time_ns
 
-from llmring_core.errors import LLMRingError
+from llmring_core.errors import LLMRingError, Overloaded
 from llmring_core.gateway.attempting import AttemptUnderWay
 from llmring_core.gateway.forwarding import (
     FAILING,
@@ -31,6 +31,7 @@ from llmring_http.gateway.stamps import stamps
 from llmring_http.gateway.telling import NANOS, Told
 
 EVENTS = "text/event-stream"
+PATIENCE_S = (0.1, 0.5, 1.0, 2.0, 4.0)
 
 Pair = tuple[bytes, bytes]
 
@@ -127,11 +128,12 @@ class Passage:
         """Raises UpstreamBroken, UpstreamTimeout, Drained, and what a record may raise."""
         received = to_client(answer.headers, answer.status)
         media_type = _media_type(received)
-        self._attempt.answered(answer.status, media_type)
+        is_encoded = _is_encoded(received)
+        self._attempt.answered(answer.status, media_type, is_encoded=is_encoded)
         if not self._is_last and self._planned.is_repeatable and answer.status in MOVING_ON:
             await self._settle("upstream_error")
             raise MovesOn
-        self._is_stream = answer.status == 200 and media_type == EVENTS
+        self._is_stream = answer.status == 200 and media_type == EVENTS and not is_encoded
         self._shown = Shown(hides_usage=self._planned.hides_usage and self._is_stream)
         headers = self._shown.headers(received)
         length = _length(headers)
@@ -200,7 +202,7 @@ class Passage:
         """
         took_s = self._time() - self._began
         try:
-            record = await self._attempt.record(outcome, round(took_s * 1000))
+            record = await self._record(outcome, round(took_s * 1000))
         finally:
             if self._attempt.mistake is not None:
                 self._log("an answer could not be metered", self._attempt.mistake)
@@ -208,6 +210,15 @@ class Passage:
         if record is not None:
             self._about.told.record = record
             self._measure(record, took_s)
+
+    async def _record(self, outcome: Outcome, latency_ms: int) -> UsageRecord | None:
+        """Commit the record; a server that is overloaded is tried again, as the call was made."""
+        for pause_s in PATIENCE_S:
+            try:
+                return await self._attempt.record(outcome, latency_ms)
+            except Overloaded:
+                await sleep(pause_s)
+        return await self._attempt.record(outcome, latency_ms)
 
     def _measure(self, record: UsageRecord, took_s: float) -> None:
         has_head = self._attempt.status is not None
@@ -241,6 +252,11 @@ class Passage:
 def _media_type(headers: Sequence[Pair]) -> str:
     types = [value for name, value in headers if name == b"content-type"]
     return types[-1].decode("latin-1").partition(";")[0].strip().lower() if types else ""
+
+
+def _is_encoded(headers: Sequence[Pair]) -> bool:
+    found = [value for name, value in headers if name == b"content-encoding"]
+    return any(value.strip().lower() not in (b"", b"identity") for value in found)
 
 
 def _length(headers: Sequence[Pair]) -> int | None:
