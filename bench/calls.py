@@ -19,6 +19,7 @@ from llmring_core.usage import Tokens, UsageToLog, recorded
 
 PATH = "/v1/chat/completions"
 TEMPLATES = 64  # different requests, sent in turn
+DIFFERENT = 8  # of them where answers are to come from a cache
 MODELS = ("gpt-4o-mini", "gpt-4.1", "gpt-5-mini")
 WORDS = ("invoice", "parcel", "refund", "Tuesday", "customer", "was", "the", "not", "again", "of")
 TOKENS = Tokens(input_uncached=800, input_cache_read=400, output=180)  # of each, as it tells
@@ -52,7 +53,7 @@ class Calls:
 
     def next(self) -> tuple[int, bytes]:
         self.sent += 1
-        number = self.sent % TEMPLATES
+        number = self.sent % len(self._requests)
         return number, self._requests[number]
 
     def accepted(self, number: int, answer: bytes) -> None:
@@ -74,6 +75,20 @@ class Calls:
     @property
     def unanswered(self) -> int:
         return self.sent - self._models.total()
+
+
+class CacheableCalls(Calls):
+    """The same from callers who take answers that were given before."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(token, "cache-control: public, max-age=3600")
+        del self._requests[DIFFERENT:]
+        self.hits = 0
+
+    def check(self, answer: bytes) -> None:
+        """Raises AssertionError when it is not what the provider answers."""
+        super().check(answer)
+        self.hits += b"\r\nx-proxy-cache: hit" in answer[: answer.find(b"\r\n\r\n")].lower()
 
 
 class Streams(Calls):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.services.processes import private_folder
 
 from bench.books import Mismatch, Sums, in_postgres
-from bench.calls import Calls
+from bench.calls import CacheableCalls, Calls
 from bench.load import ACCEPTED, HOST
 from bench.postgres import without_flushes
 from bench.processes import Program, llmring, own_server
@@ -23,8 +23,8 @@ PER_SECOND = 4_000
 SHARE = 0.4  # of the bare pass-through
 ADDED_MS = 0.6
 HITS_PER_SECOND = 6_000
-CACHE = "gateway_cache"  # the setting that switches it on
-CACHEABLE = "cache-control: public, max-age=3600"
+CACHE = "http_cache_enabled"  # the setting that switches it on
+HITS = 0.99  # of the answers; the first of each are none
 MOST_REQUESTS = 1_000_000_000  # of the token, so that each is counted against a limit
 MANAGER = "llmr_mg_benchmark_" + "0" * 16
 NOBODY = "sk-nobody"  # straight to the provider, who does not ask
@@ -80,7 +80,7 @@ def chat(run: Run) -> list[Row]:
                 unflushed_books = counted_calls("the same, not flushed", served, calls)
     floors = [many.straight, many.passed, one.straight, one.passed]
     unflushed = _unflushed(row, lonely, one)
-    return [*floors, loaded, hits, lonely, unflushed, books, unflushed_books]
+    return [*floors, loaded, lonely, unflushed, books, unflushed_books, *hits]
 
 
 @contextmanager
@@ -162,15 +162,32 @@ def _unflushed(row: Row, flushed: Row, floors: Floors) -> Row:
     )
 
 
-def _cache_hits(run: Run, served: Gateway) -> Row:
+def _cache_hits(run: Run, served: Gateway) -> list[Row]:
+    """The same calls, whose callers take the answers of earlier ones."""
     figure = f"answer from the gateway's cache, {run.sizes.connections} connections"
     target = f"{HITS_PER_SECOND:,} requests/s"
     if CACHE not in Settings.__struct_fields__:
-        return Row(figure=figure, target=target, measured=f"not measured: no {CACHE} to switch on")
-    calls = Calls(served.token, CACHEABLE)
+        return [Row(figure=figure, target=target, measured=f"not measured: no {CACHE} to set")]
+    calls, before = CacheableCalls(served.token), _records(served)
     row = run.measure(served.server, calls, run.sizes.connections, figure)
+    answers, records = calls.acknowledged().calls, _records(served) - before
     assert row.load is not None  # noqa: S101  measured rows have one
-    return replace(row, target=target, reached=row.load.per_second >= HITS_PER_SECOND)
+    row = replace(
+        row,
+        target=target,
+        measured=f"{row.load.per_second:,.0f} requests/s; {calls.hits:,} of {answers:,} were hits",
+        reached=row.load.per_second >= HITS_PER_SECOND and calls.hits >= HITS * answers,
+    )
+    books = Row(
+        figure="answers from the cache: counted",
+        measured=f"{answers:,} calls: acknowledged; {records:,} records",
+        wrong=not answers <= records <= calls.sent,
+    )
+    return [row, books]
+
+
+def _records(served: Gateway) -> int:
+    return in_postgres(served.database)["records"].calls
 
 
 def _described(floors: Floors) -> str:

@@ -25,6 +25,7 @@ def proxy_of(container: Container) -> Proxy | None:
     parts = Forwarding(
         providers=providers_of(settings, Path(settings.api_config_path)),
         recognise=container.recognise_token(),
+        resolve=container.resolve_model(),
         open_key=container.open_provider_key(),
         charge=container.charge_request(),
         attempts=container.attempts(),

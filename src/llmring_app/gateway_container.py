@@ -4,6 +4,7 @@ from dependency_injector import providers
 
 from llmring_adapters.gateway.audit_memory import MemoryDenialBound
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
+from llmring_adapters.gateway.forwarding_memory import SameModel
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.group_commit import GroupCommit
 from llmring_app.choices import event_bus_of, event_file_of, excerpt_limits_of, journal_of
@@ -50,6 +51,7 @@ class GatewayContainer(Foundation):
 
     vault = providers.Singleton(vault_of, Foundation.settings, new_secret)
     find_access = providers.Singleton(cached_access, read)
+    resolve_model = providers.Singleton(SameModel)
     find_provider_keys = providers.Singleton(cached_provider_keys, read)
     tally = providers.Singleton(BufferedTally, begin)
     record = providers.Singleton(Record, clock=clock, new_id=new_id)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 from bench.books import Mismatch, Sums, check
-from bench.calls import Calls, Streams
+from bench.calls import CacheableCalls, Calls, Streams
 from bench.load import HOST, drive, percentile
 from bench.processes import empty_server, own_server
 from bench.provider import COMPLETION, DONE, FRAMES
@@ -117,6 +117,14 @@ class TestWhatCallersGet:
             listener(port, streams, 1, 30, count=2)
 
         assert streams.acknowledged().calls == len(listener.heard.delays_ms) == 2
+
+    def test_tells_whether_it_comes_from_a_cache(self) -> None:
+        calls = CacheableCalls("token")
+        for state in (b"hit", b"miss"):
+            head = b"HTTP/1.1 200 OK\r\nX-PROXY-CACHE: %b\r\n\r\n" % state
+            calls.accepted(calls.next()[0], head + COMPLETION)
+
+        assert (calls.hits, calls.acknowledged().calls) == (1, 2)
 
 
 class TestBatches:

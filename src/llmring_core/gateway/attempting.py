@@ -111,7 +111,7 @@ class AttemptUnderWay:
             )
         )
 
-    def answered(self, status: int, media_type: str, *, is_encoded: bool) -> None:
+    def answered(self, status: int, media_type: str, *, is_encoded: bool = False) -> None:
         """Take note of the answer's head. From now on it can be metered, unless it is encoded."""
         self.status = status
         call = self._call

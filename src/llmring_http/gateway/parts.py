@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from llmring_core.gateway import ChargeRequest, OpenProviderKey, RecogniseToken
 from llmring_core.gateway.attempting import Attempts
-from llmring_core.gateway.forwarding import Providers, Upstream
+from llmring_core.gateway.forwarding import Providers, ResolveModel, Upstream
 from llmring_http.gateway.telling import Telling
 
 
@@ -14,6 +14,7 @@ class Forwarding:
 
     providers: Providers
     recognise: RecogniseToken
+    resolve: ResolveModel
     open_key: OpenProviderKey
     charge: ChargeRequest
     attempts: Attempts

@@ -16,8 +16,10 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from llmring_core.errors import LLMRingError
+from llmring_core.gateway import Admission
 from llmring_core.gateway.forwarding import (
     Body,
+    Call,
     Head,
     NotAdmitted,
     Provider,
@@ -142,23 +144,17 @@ class _Exchange:
         self._secret(*route.candidates)  # before any body is read for nobody
         body = await read_body(self._receive) if _is_json(fields) else None
         wanted = await aside_if_large(body, partial(looked_at, route, head, body))
-        provider = wanted.call.provider
         self._told.call = wanted.call
         self._told.asked(body or b"")
-        admission = await parts.recognise(self._secret(provider))
-        self._told.admission = admission
-        self._scope["state"] |= {
-            "project": admission.project,
-            "token_id": admission.token,
-            "provider": provider.name,
-            "model": storable(wanted.call.model),
-        }
+        admission = await parts.recognise(self._secret(wanted.call.provider))
+        self._note(admission, wanted.call)
         plan = await planned(parts, self._received(route, wanted, body), admission)
+        self._note(admission, plan[0].call)
         await parts.charge(admission)
         about = About(
             request_id=self._request_id,
             told=self._told,
-            headers=answer_headers(provider, fields),
+            headers=answer_headers(plan[0].call.provider, fields),
         )
         return Relay(parts, plan, admission, about, self._send)
 
@@ -185,6 +181,16 @@ class _Exchange:
         path = self._scope["path"] if route is None else route.endpoint
         await refuse(self._send, error, path, self._request_id, headers)
 
+    def _note(self, admission: Admission, call: Call) -> None:
+        """Keep what is known of the call by now for its event and the log."""
+        self._told.admission, self._told.call = admission, call
+        self._scope["state"] |= {
+            "project": admission.project,
+            "token_id": admission.token,
+            "provider": call.provider.name,
+            "model": storable(call.model),
+        }
+
     def _secret(self, *candidates: Provider) -> str:
         """Return the token, sent as one of ``candidates`` has it. Raises NotAdmitted."""
         names = [name for name, _ in self._pairs if name in CREDENTIALS]
@@ -206,7 +212,7 @@ class _Exchange:
         return Received(
             head=self._head,
             pairs=self._pairs,
-            endpoint=route.endpoint,
+            route=route,
             wanted=wanted,
             body=body,
             upload=upload,
