@@ -10,6 +10,8 @@ from httpx import AsyncClient
 from llmring_adapters.database import connect_postgres
 from llmring_adapters.gateway.event_file import EventFile
 from llmring_adapters.gateway.events_memory import MemoryEventBus
+from llmring_adapters.gateway.journal import BufferedJournal, SharedLines
+from llmring_adapters.gateway.postgres_journal import PostgresLines
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.redis import BoundedRedis
 from llmring_adapters.registry.board import MemoryCheckBoard, RedisCheckBoard
@@ -20,9 +22,12 @@ from llmring_app.errors import CannotStart
 from llmring_app.measures import Measures
 from llmring_app.settings import Settings, variable
 from llmring_app.witness_keys import witness_in
+from llmring_core.clock import Clock
 from llmring_core.gateway.dialects import TokenCounter
 from llmring_core.gateway.events import ExcerptLimits
 from llmring_core.gateway.forwarding import Upstream
+from llmring_core.gateway.journal import AttemptWork
+from llmring_core.gateway.lost_attempts import RenewLeases, WriteDown
 from llmring_core.transactions import Begin
 from llmring_core.usage import UsageWork
 
@@ -42,6 +47,18 @@ def grouped_intake(settings: Settings, begin: Begin[UsageWork], measures: Measur
     connect = partial(connect_postgres, settings.database_url, settings.database_schema)
     writer = PostgresWriter(connect, measures.outages)
     return GroupCommit(writer, close=writer.close, measures=measures.intake)
+
+
+def journal_of(
+    settings: Settings, begin: Begin[AttemptWork], clock: Clock, measures: Measures
+) -> BufferedJournal:
+    """Return the journal of attempts that suits the database."""
+    renew = RenewLeases(begin, clock)
+    if settings.is_sqlite:
+        return BufferedJournal(WriteDown(SharedLines(begin), clock), renew)
+    connect = partial(connect_postgres, settings.database_url, settings.database_schema)
+    lines = PostgresLines(connect, measures.outages)
+    return BufferedJournal(WriteDown(lines, clock), renew, lines.close)
 
 
 def validity_of_a_check(settings: Settings) -> float:

@@ -40,6 +40,7 @@ async def _write_down(events: Subscription, file: EventFile) -> None:
             try:
                 await asyncio.to_thread(file.write, some)
             except Exception:  # a bug here must not end it
+                file.lost += len(some)
                 log.exception("events were not written")
     finally:
         events.leave()

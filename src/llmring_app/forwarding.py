@@ -12,6 +12,7 @@ from llmring_core.errors import InvalidField
 from llmring_core.gateway.forwarding import Providers, Timeouts, providers_in
 from llmring_http.gateway.parts import Forwarding
 from llmring_http.gateway.proxy import Proxy
+from llmring_http.gateway.telling import Telling
 
 MAX_FILE = 1024 * 1024  # bytes
 
@@ -24,10 +25,16 @@ def proxy_of(container: Container) -> Proxy | None:
     parts = Forwarding(
         providers=providers_of(settings, Path(settings.api_config_path)),
         recognise=container.recognise_token(),
+        resolve=container.resolve_model(),
         open_key=container.open_provider_key(),
         charge=container.charge_request(),
         attempts=container.attempts(),
         upstream=container.upstream(),
+        telling=Telling(
+            bus=container.events(),
+            limits=container.excerpt_limits(),
+            measures=container.measures().gateway,
+        ),
         max_body_bytes=settings.gateway_max_body_bytes,
         max_in_flight=settings.max_in_flight,
         drain_s=settings.gateway_drain_s,

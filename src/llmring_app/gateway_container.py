@@ -4,10 +4,10 @@ from dependency_injector import providers
 
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
 from llmring_adapters.gateway.certifier import BufferedCertifier
-from llmring_adapters.gateway.journal import BufferedJournal
+from llmring_adapters.gateway.forwarding_memory import SameModel
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.group_commit import GroupCommit
-from llmring_app.choices import event_bus_of, event_file_of, excerpt_limits_of
+from llmring_app.choices import event_bus_of, event_file_of, excerpt_limits_of, journal_of
 from llmring_app.encryption_keys import vault_of
 from llmring_app.foundation import Foundation
 from llmring_app.receipts_container import ReceiptsContainer
@@ -34,7 +34,7 @@ from llmring_core.gateway import (
     SettleHold,
 )
 from llmring_core.gateway.certifying import CertifyCalls, CertifyMissed
-from llmring_core.gateway.lost_attempts import CloseLostAttempts, RenewLeases, WriteDown
+from llmring_core.gateway.lost_attempts import CloseLostAttempts
 
 
 class GatewayContainer(ReceiptsContainer):
@@ -45,6 +45,7 @@ class GatewayContainer(ReceiptsContainer):
 
     vault = providers.Singleton(vault_of, Foundation.settings, new_secret)
     find_access = providers.Singleton(cached_access, read)
+    resolve_model = providers.Singleton(SameModel)
     find_provider_keys = providers.Singleton(cached_provider_keys, read)
     tally = providers.Singleton(BufferedTally, begin)
     charges = providers.Singleton(
@@ -52,9 +53,7 @@ class GatewayContainer(ReceiptsContainer):
     )
 
     journal = providers.Singleton(
-        BufferedJournal,
-        providers.Factory(WriteDown, begin=begin, clock=clock),
-        providers.Factory(RenewLeases, begin=begin, clock=clock),
+        journal_of, Foundation.settings, begin, clock, Foundation.measures
     )
     certify_calls = providers.Factory(CertifyCalls, intake=ReceiptsContainer.receipt_intake)
     certifier = providers.Singleton(BufferedCertifier, certify_calls)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from llmring_adapters.gateway.cached import stored_access
-from llmring_adapters.gateway.journal import BufferedJournal
+from llmring_adapters.gateway.journal import BufferedJournal, SharedLines
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.gateway.vault import LocalVault
 from llmring_adapters.group_commit import GroupCommit
@@ -116,7 +116,7 @@ def attempt(number: int, **changes: Any) -> StartedAttempt:
 
 def journal(begin: Begin[AllWork], clock: Clock) -> BufferedJournal:
     """A journal of its own, as another process has."""
-    return BufferedJournal(WriteDown(begin, clock), RenewLeases(begin, clock))
+    return BufferedJournal(WriteDown(SharedLines(begin), clock), RenewLeases(begin, clock))
 
 
 async def kept(begin: Begin[AllWork], *tokens: Token, **settings: Any) -> None:

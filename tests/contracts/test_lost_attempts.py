@@ -1,7 +1,8 @@
 """A crash in the middle of calls, on every backend: nothing is lost silently, or held for good."""
 
 from asyncio import gather
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -20,7 +21,7 @@ from llmring_core.gateway.journal import LEASE, StartedAttempt
 from llmring_core.gateway.lost_attempts import CloseLostAttempts
 from llmring_core.ids import HoldId, UsageId
 from llmring_core.transactions import Begin
-from llmring_core.usage import Tokens, UsageRecord
+from llmring_core.usage import DuplicateUsage, Tokens, UsageRecord
 from llmring_core.usage.repricing import repricing_of
 from tests.builders.forwarding import FORWARDED
 from tests.builders.gateway import ADMISSION, TOKEN, attempt, journal
@@ -189,6 +190,27 @@ async def test_a_record_that_comes_at_the_same_moment_is_the_only_one(
     await other.close_lost()
     assert sorted(one.id for one in await ledger(other.begin)) == [one.id for one in attempts]
     assert (await budget(other.begin))[1] == 0
+
+
+async def test_a_record_that_comes_first_by_a_hair_is_found(crashed: Server, other: Server) -> None:
+    await crashed.start(A, tokens=60)
+    other.clock.pass_by(LEASE)
+    records: list[UsageRecord] = []
+
+    @asynccontextmanager
+    async def overtaken() -> AsyncIterator[AllWork]:
+        try:
+            async with other.begin() as work:
+                yield work
+                if not records:  # as the database says when it is asked to append
+                    raise DuplicateUsage(A.id)
+        except DuplicateUsage:
+            records.append(await crashed.record(A.id))
+            raise
+
+    assert await CloseLostAttempts(overtaken, other.clock)() == 0
+    assert await ledger(other.begin) == records
+    assert await budget(other.begin) == (TOKENS.total, 0)
 
 
 async def test_a_call_that_ends_after_it_was_closed_corrects_that(

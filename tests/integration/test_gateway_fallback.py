@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 
+from llmring_core.errors import StoreUnavailable
+from llmring_core.usage import UsageRecord
+from tests.builders.kernel import P1
 from tests.integration.gateway import (
     SECRET,
     YAML,
@@ -14,6 +18,7 @@ from tests.integration.gateway import (
     post,
     split,
 )
+from tests.integration.manager import TOKEN
 from tests.integration.upstream import STREAM_HEAD, always, chunk, upstream, whole
 
 SECOND = """  second:
@@ -60,6 +65,23 @@ async def test_the_next_provider_answers_in_its_place(tmp_path: Path, failing: o
         ("openai", "upstream_error"),
         ("second", "complete"),
     ]
+
+
+async def test_an_order_that_was_set_over_http_is_kept_to(tmp_path: Path) -> None:
+    both, headers = {"fallbacks": ["openai", "second"]}, {"Authorization": f"Bearer {TOKEN}"}
+    async with (
+        upstream(always(TOO_MANY)) as first,
+        upstream(always(GOOD)) as second,
+        gateway(
+            tmp_path, first.url, yaml(second.url), keys=BOTH["keys"], management_token=TOKEN
+        ) as server,
+        httpx.AsyncClient(base_url=server.url, headers=headers) as manager,
+    ):
+        changed = await manager.patch(f"/manage/projects/{P1}", json=both)
+        answered = split(await server.raw(post()))[0]
+
+    assert changed.json()["fallbacks"] == both["fallbacks"]
+    assert (answered, len(first.sent), len(second.sent)) == (200, 1, 1)
 
 
 async def test_the_last_answer_is_the_callers_whatever_it_is(tmp_path: Path) -> None:
@@ -156,3 +178,18 @@ async def test_without_an_order_nothing_is_asked_twice(tmp_path: Path) -> None:
 
     assert error_of(answer)["code"] == "upstream_broken"
     assert (len(first.sent), len(second.sent)) == (1, 0)
+
+
+async def test_what_was_paid_for_and_cannot_be_recorded_is_not_bought_again(tmp_path: Path) -> None:
+    class Away:
+        async def __call__(self, _: object) -> UsageRecord:
+            raise StoreUnavailable("away")
+
+    async with (
+        upstream(always(GOOD)) as first,
+        upstream(always(GOOD)) as second,
+        gateway(tmp_path, first.url, yaml(second.url), record=Away(), **BOTH) as server,
+    ):
+        status = split(await server.raw(post()))[0]
+
+    assert (status, len(first.sent), len(second.sent)) == (503, 1, 0)

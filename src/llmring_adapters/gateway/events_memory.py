@@ -140,4 +140,5 @@ class MemoryEventBus(EventBus):
 
 
 def _size(event: CallEvent) -> int:
-    return len(event.request_body) + len(event.response_body)
+    """Return the bytes of what callers and providers wrote at any length."""
+    return len(event.request_body) + len(event.response_body) + len(event.model or "")

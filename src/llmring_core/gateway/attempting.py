@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from llmring_core.aside import Aside
 from llmring_core.clock import Clock
-from llmring_core.errors import Unavailable
+from llmring_core.errors import Overloaded, Unavailable
 from llmring_core.gateway.admission import Admission
 from llmring_core.gateway.certifying import Certifier, is_certifiable
 from llmring_core.gateway.dialects import TokenCounter
@@ -113,10 +113,12 @@ class AttemptUnderWay:
             )
         )
 
-    def answered(self, status: int, media_type: str) -> None:
-        """Take note of the answer's head; from now on it can be metered."""
+    def answered(self, status: int, media_type: str, *, is_encoded: bool = False) -> None:
+        """Take note of the answer's head. From now on it can be metered, unless it is encoded."""
         self.status = status
         call = self._call
+        if is_encoded:
+            return
         self._meter = self._parts.meters(
             Asked(
                 provider=call.provider.name,
@@ -149,13 +151,16 @@ class AttemptUnderWay:
     async def record(self, outcome: Outcome, latency_ms: int) -> UsageRecord | None:
         """Commit the record, once, and settle what was held for it; None: there is none to make.
 
-        Raises TotalsOverflow, Overloaded, StoreUnavailable.
+        Raises Overloaded, after which it may be tried again; TotalsOverflow, StoreUnavailable.
         """
         if self._is_over:
             return None
-        self._is_over = True
+        self._is_over = True  # also for who stops waiting: it may be committed all the same
         try:
             record = await self._parts.record(await self._made(outcome, latency_ms))
+        except Overloaded:
+            self._is_over = False
+            raise
         except BaseException:
             self._parts.journal.give_up(self._id)
             raise

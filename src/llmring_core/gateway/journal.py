@@ -58,6 +58,18 @@ class AttemptJournal(Protocol):
         """Leave it to whoever closes lost attempts: what is left to do for it cannot be done."""
 
 
+class WriteLines(Protocol):
+    """Writes into the journal what happened to attempts."""
+
+    async def __call__(
+        self, started: Sequence[StartedAttempt], lapses_at: datetime, ended: Sequence[UsageId]
+    ) -> None:
+        """Keep what started with a lease until ``lapses_at`` (UTC), then forget what ended.
+
+        All of it or nothing. Raises StoreUnavailable.
+        """
+
+
 class AttemptBook(Protocol):
     """Attempts that are written down, each with a lease."""
 

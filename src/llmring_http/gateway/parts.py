@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from llmring_core.gateway import ChargeRequest, OpenProviderKey, RecogniseToken
 from llmring_core.gateway.attempting import Attempts
-from llmring_core.gateway.forwarding import Providers, Upstream
+from llmring_core.gateway.forwarding import Providers, ResolveModel, Upstream
+from llmring_http.gateway.telling import Telling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,10 +14,12 @@ class Forwarding:
 
     providers: Providers
     recognise: RecogniseToken
+    resolve: ResolveModel
     open_key: OpenProviderKey
     charge: ChargeRequest
     attempts: Attempts
     upstream: Upstream
+    telling: Telling
     max_body_bytes: int
     max_in_flight: int  # calls
     drain_s: float  # for the rest of an answer whose caller is gone

@@ -1,13 +1,13 @@
 """One provider's answer on its way to whoever called."""
 
 import logging
-from asyncio import CancelledError, Task, create_task, gather, get_running_loop
+from asyncio import CancelledError, Task, create_task, gather, get_running_loop, sleep
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import time_ns
 
-from llmring_core.errors import LLMRingError
+from llmring_core.errors import LLMRingError, Overloaded
 from llmring_core.gateway.attempting import AttemptUnderWay
 from llmring_core.gateway.forwarding import (
     FAILING,
@@ -21,14 +21,17 @@ from llmring_core.gateway.forwarding import (
     UpstreamFailed,
     to_client,
 )
+from llmring_core.usage import UsageRecord
 from llmring_http.gateway.listener import Drained, Listener
 from llmring_http.gateway.parts import Forwarding
 from llmring_http.gateway.planning import Planned
 from llmring_http.gateway.refusals import PROXY, error_event
 from llmring_http.gateway.showing import Shown
 from llmring_http.gateway.stamps import stamps
+from llmring_http.gateway.telling import NANOS, Told
 
 EVENTS = "text/event-stream"
+PATIENCE_S = (0.1, 0.5, 1.0, 2.0, 4.0)
 
 Pair = tuple[bytes, bytes]
 
@@ -40,7 +43,7 @@ class About:
     """What every answer to a call says of it."""
 
     request_id: str
-    received_ns: int  # since 1970
+    told: Told
     headers: Sequence[Pair]
 
 
@@ -104,9 +107,11 @@ class Passage:
         except UpstreamFailed as error:
             self._attempt.leave(works=False)
             await self._end("upstream_error" if answer is None else "truncated")
-            return await self._broken(error)
+            await self._tell(error)
+            return self._moving_on(error)
         except LLMRingError as error:  # what has to be committed could not be
-            return await self._broken(error)
+            await self._tell(error)
+            return error
         except (CancelledError, Drained):
             await self._end("client_disconnected")
         except MovesOn:
@@ -125,11 +130,12 @@ class Passage:
         """Raises UpstreamBroken, UpstreamTimeout, Drained, and what a record may raise."""
         received = to_client(answer.headers, answer.status)
         media_type = _media_type(received)
-        self._attempt.answered(answer.status, media_type)
+        is_encoded = _is_encoded(received)
+        self._attempt.answered(answer.status, media_type, is_encoded=is_encoded)
         if not self._is_last and self._planned.is_repeatable and answer.status in MOVING_ON:
             await self._settle("upstream_error")
             raise MovesOn
-        self._is_stream = answer.status == 200 and media_type == EVENTS
+        self._is_stream = answer.status == 200 and media_type == EVENTS and not is_encoded
         self._shown = Shown(hides_usage=self._planned.hides_usage and self._is_stream)
         headers = self._shown.headers(received)
         length = _length(headers)
@@ -162,7 +168,7 @@ class Passage:
             await self._listener.give(self._shown.rest(), more=True)
             raise
 
-    async def _broken(self, error: LLMRingError) -> Exception:
+    async def _tell(self, error: LLMRingError) -> None:
         """Tell a stream's reader what happened, where it would not read it as part of a frame."""
         started = self._listener.has_started and self._is_stream
         if started and self._shown.is_between_frames and not self._attempt.metered.whole:
@@ -170,7 +176,6 @@ class Passage:
             event = error_event(error, endpoint, self._about.request_id)
             with suppress(Drained):
                 await self._listener.give(event, more=True)
-        return self._moving_on(error)
 
     def _moving_on(self, error: Exception) -> Exception:
         """Return ``error``. Raises MovesOn where another provider may still be asked."""
@@ -196,13 +201,36 @@ class Passage:
 
         The time until then is the latency, as who waits for the last byte sees it.
         """
-        latency_ms = round((self._time() - self._began) * 1000)
+        took_s = self._time() - self._began
         try:
-            await self._attempt.record(outcome, latency_ms)
+            record = await self._record(outcome, round(took_s * 1000))
         finally:
             if self._attempt.mistake is not None:
                 self._log("an answer could not be metered", self._attempt.mistake)
                 self._attempt.mistake = None
+        if record is not None:
+            self._about.told.record = record
+            self._measure(record, took_s)
+
+    async def _record(self, outcome: Outcome, latency_ms: int) -> UsageRecord | None:
+        """Commit the record; a server that is overloaded is tried again, as the call was made."""
+        for pause_s in PATIENCE_S:
+            try:
+                return await self._attempt.record(outcome, latency_ms)
+            except Overloaded:
+                await sleep(pause_s)
+        return await self._attempt.record(outcome, latency_ms)
+
+    def _measure(self, record: UsageRecord, took_s: float) -> None:
+        has_head = self._attempt.status is not None
+        self._parts.telling.measures.attempted(
+            record.provider,
+            record.attempt_status,
+            tokens=record.tokens,
+            cost_usd=record.cost_usd,
+            first_byte_s=(self._answered_ns - self._asked_ns) / NANOS if has_head else None,
+            duration_s=took_s,
+        )
 
     async def _end(self, outcome: Outcome) -> None:
         """Record what did not end well; whoever called has been told, or is gone."""
@@ -214,7 +242,7 @@ class Passage:
             self._log("a call was not recorded", error)
 
     def _our_headers(self) -> list[Pair]:
-        times = stamps(self._about.received_ns, self._asked_ns, self._answered_ns)
+        times = stamps(self._about.told.received_ns, self._asked_ns, self._answered_ns)
         return [*self._about.headers, PROXY, *times]
 
     def _log(self, what: str, error: Exception) -> None:
@@ -225,6 +253,11 @@ class Passage:
 def _media_type(headers: Sequence[Pair]) -> str:
     types = [value for name, value in headers if name == b"content-type"]
     return types[-1].decode("latin-1").partition(";")[0].strip().lower() if types else ""
+
+
+def _is_encoded(headers: Sequence[Pair]) -> bool:
+    found = [value for name, value in headers if name == b"content-encoding"]
+    return any(value.strip().lower() not in (b"", b"identity") for value in found)
 
 
 def _length(headers: Sequence[Pair]) -> int | None:

@@ -3,13 +3,14 @@
 from asyncio import to_thread
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from llmring_core.errors import LLMRingError
 from llmring_core.gateway import Admission, NoProviderKey
 from llmring_core.gateway.asking import asking
+from llmring_core.gateway.dialects import with_model
 from llmring_core.gateway.forwarding import (
     Body,
     Call,
@@ -20,6 +21,7 @@ from llmring_core.gateway.forwarding import (
     order,
     to_upstream,
 )
+from llmring_core.ids import ProjectId
 from llmring_http.gateway.parts import Forwarding
 
 LARGE = 256 * 1024  # bytes of a body, beyond which looking at it keeps others waiting
@@ -33,7 +35,7 @@ class Planned:
     """A provider to ask, and how."""
 
     call: Call
-    body: bytes | None  # as its caller sent it, where it is JSON
+    body: bytes | None  # as its caller sent it, but for the model, where it is JSON
     request: UpstreamRequest
     hides_usage: bool  # because its caller did not ask for it
 
@@ -57,7 +59,7 @@ class Received:
 
     head: Head
     pairs: Sequence[Pair]  # its headers
-    endpoint: str
+    route: Route
     wanted: Wanted  # of the provider it is meant for
     body: bytes | None  # None unless it is JSON
     upload: Body  # what is sent when it is not
@@ -77,10 +79,13 @@ async def aside_if_large(body: bytes | None, work: Callable[[], Result]) -> Resu
 
 
 async def planned(parts: Forwarding, received: Received, admission: Admission) -> list[Planned]:
-    """Return whom to ask. Raises NoProviderKey, CannotUnseal, StoreUnavailable.
+    """Return whom to ask.
+
+    Raises: NoProviderKey, CannotUnseal, StoreUnavailable, and what ``called`` does.
 
     The project's other providers follow where they take such a call, and the project has their key.
     """
+    received = await _resolved(parts, received, admission.project)
     plan = [await _planned(parts, received, received.wanted, admission)]
     names = order(plan[0].call.provider.name, admission.fallbacks)[1:]
     if names and plan[0].is_repeatable:
@@ -89,6 +94,27 @@ async def planned(parts: Forwarding, received: Received, admission: Admission) -
             with suppress(NoProviderKey):
                 plan.append(await _planned(parts, received, wanted, admission))
     return plan
+
+
+async def _resolved(parts: Forwarding, received: Received, project: ProjectId) -> Received:
+    """Return the call for the model that ``project`` means; the same one where it is that."""
+    named, body = received.wanted.call.model, received.body
+    if named is None or body is None:
+        return received
+    model = await parts.resolve(project, named)
+    if model == named:
+        return received
+    return await aside_if_large(body, partial(_renamed, received, body, model))
+
+
+def _renamed(received: Received, body: bytes, model: str) -> Received:
+    """Return the call with ``model`` in its body; a model in its address stays."""
+    renamed = with_model(body, model)
+    if renamed is None:
+        return received
+    wanted = looked_at(received.route, received.head, renamed)
+    is_meant = wanted.call.model == model
+    return replace(received, wanted=wanted, body=renamed) if is_meant else received
 
 
 async def _planned(
@@ -121,7 +147,7 @@ def _others(parts: Forwarding, received: Received, names: Sequence[str]) -> list
         provider = parts.providers.by_name.get(name)
         if provider is None:
             continue
-        route = Route(endpoint=received.endpoint, candidates=(provider,))
+        route = Route(endpoint=received.route.endpoint, candidates=(provider,))
         with suppress(LLMRingError):
             found.append(looked_at(route, received.head, received.body))
     return found

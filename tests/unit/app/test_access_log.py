@@ -41,6 +41,15 @@ async def test_a_call_is_one_line_with_whose_and_what_it_is(
     assert said["duration_ms"] > 0 and "Zq7canary" not in str(said)
 
 
+async def test_a_name_without_end_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "llmring.access")
+
+    await answered({"model": "m" * 100_000})
+
+    (said,) = [vars(record) for record in caplog.records if record.name == "llmring.access"]
+    assert said["model"] == "m" * 255
+
+
 async def test_what_is_not_known_is_not_said(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "llmring.access")
 

@@ -1,11 +1,16 @@
-"""Events are set up under our own names, and under those of other gateways."""
+"""Events are set up under our own names and those of other gateways, and written to the last."""
 
+import asyncio
 from pathlib import Path
 
+import pytest
+
 from llmring_app.choices import event_bus_of, event_file_of, excerpt_limits_of
+from llmring_app.container import Container
+from llmring_app.event_log import events_kept
 from llmring_app.settings import Settings
 from llmring_core.gateway.events import ExcerptLimits
-from tests.builders.events import events
+from tests.builders.events import an_event, events
 
 NO_FILE = Path("/nonexistent/.env")
 
@@ -52,3 +57,30 @@ def test_switched_off_no_file_is_made(tmp_path: Path) -> None:
     settings = Settings(file_event_log=str(file), observability_enabled=False)
 
     assert event_file_of(settings) is None and not file.exists()
+
+
+async def test_what_waits_in_the_end_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    container = Container(settings=Settings(file_event_log=str(file)))
+
+    async with events_kept(container):
+        for event in events(500):
+            container.events().publish(event)
+
+    assert not container.events().is_heard
+    assert container.event_file().written == file.read_bytes().count(b"\n") == 500
+
+
+async def test_an_event_that_cannot_be_written_does_not_end_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "events.jsonl"
+    container = Container(settings=Settings(file_event_log=str(file)))
+
+    async with events_kept(container):
+        container.events().publish(an_event(path="\ud800"))  # half a character is no text
+        await asyncio.sleep(0)  # so that it is taken by itself
+        container.events().publish(an_event())
+
+    assert file.read_bytes().count(b"\n") == container.event_file().lost == 1
+    assert "events were not written" in caplog.text
