@@ -4,7 +4,7 @@ from asyncio import get_running_loop, sleep
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from sqlite3 import SQLITE_BUSY
+from sqlite3 import SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_NOTADB, OperationalError
 from time import monotonic
 from typing import Any, TypeAlias, cast
 
@@ -28,6 +28,11 @@ POOL_WAIT_S = 1.0
 CONNECT_S = 3.0
 PING_S = 2.0
 SQLITE_BUSY_MS = 5_000
+SQLITE_SETTINGS = (
+    "synchronous=FULL",  # a commit is on disk before it returns
+    "foreign_keys=ON",
+    f"busy_timeout={SQLITE_BUSY_MS}",
+)
 POSTGRES_LIMITS = {
     "statement_timeout": "5000",  # ms
     "lock_timeout": "2000",  # ms
@@ -42,6 +47,10 @@ BROKEN = (InterfaceError, InternalClientError, OSError)
 # PostgreSQL's classes of errors that pass: connection, read-only standby, rollback to be retried,
 # out of resources, lock not available, operator intervention (also time-outs), system error.
 PASSING = ("08", "25006", "40", "53", "55P03", "57", "58")
+
+
+# What SQLite says of a file that is damaged, besides what is an OperationalError.
+DAMAGED = (SQLITE_CORRUPT, SQLITE_NOTADB)
 
 
 class Outages:
@@ -139,6 +148,12 @@ def cut_off_after(seconds: float, connection: Connection) -> Iterator[None]:
         timer.cancel()
 
 
+def passes_in_sqlite(error: BaseException | None) -> bool:
+    """Tell what is wrong with the file, its disk or its other users from what is with a row."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return isinstance(error, OperationalError) or code in DAMAGED
+
+
 def _sqlite(url: URL) -> AsyncEngine:
     file = Path(url.database) if url.database and url.database != ":memory:" else None
     pool = {"pool_timeout": POOL_WAIT_S} if file else {}  # in memory there is one connection
@@ -151,9 +166,8 @@ def _sqlite(url: URL) -> AsyncEngine:
         connection.isolation_level = None  # the driver would begin and commit on its own
         connection.run_async(_write_ahead)
         cursor = connection.cursor()
-        cursor.execute("PRAGMA synchronous=FULL")  # a commit is on disk before it returns
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
+        for setting in SQLITE_SETTINGS:
+            cursor.execute(f"PRAGMA {setting}")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
@@ -181,17 +195,17 @@ def _watch_file(engine: AsyncEngine, file: Path) -> None:
 
     @event.listens_for(engine.sync_engine, "connect")
     def remember(_: Any, record: Any) -> None:
-        record.info["file"] = _identity(file)
+        record.info["file"] = identity_of(file)
         seen[:] = [record.info["file"]]
 
     @event.listens_for(engine.sync_engine, "checkout")
     def compare(_: Any, record: Any, __: Any) -> None:
-        if record.info["file"] != _identity(file):
+        if record.info["file"] != identity_of(file):
             raise DisconnectionError("the file was replaced")
 
 
-def _identity(file: Path) -> FileIdentity:
-    """Raises FileNotFoundError."""
+def identity_of(file: Path) -> FileIdentity:
+    """Return what tells ``file`` from one put in its place. Raises FileNotFoundError."""
     found = file.stat()
     return found.st_dev, found.st_ino
 

@@ -15,11 +15,14 @@ from llmring_adapters.gateway.postgres_journal import PostgresLines
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.redis import BoundedRedis
 from llmring_adapters.registry.board import MemoryCheckBoard, RedisCheckBoard
+from llmring_adapters.sqlite import OwnThread, Turn
 from llmring_adapters.transparency.witness_web import WebWitness
 from llmring_adapters.usage.intake import GroupIntake, in_one_transaction
 from llmring_adapters.usage.postgres import PostgresWriter
+from llmring_adapters.usage.sqlite import SqliteWriter
 from llmring_app.errors import CannotStart
 from llmring_app.measures import Measures
+from llmring_app.places import sqlite_file
 from llmring_app.settings import Settings, variable
 from llmring_app.witness_keys import witness_in
 from llmring_core.clock import Clock
@@ -40,10 +43,16 @@ class OpenUpstream(Upstream, Protocol):
     async def close(self) -> None: ...
 
 
-def grouped_intake(settings: Settings, begin: Begin[UsageWork], measures: Measures) -> GroupIntake:
+def grouped_intake(
+    settings: Settings, begin: Begin[UsageWork], turn: Turn, measures: Measures
+) -> GroupIntake:
     """Return the way into the ledger that suits the database."""
     if settings.is_sqlite:
-        return GroupCommit(in_one_transaction(begin), measures=measures.intake)
+        file = sqlite_file(settings)
+        if file is None:  # in memory, where each connection would have a database of its own
+            return GroupCommit(in_one_transaction(begin), measures=measures.intake)
+        own = OwnThread(file, turn, measures.outages)
+        return GroupCommit(SqliteWriter(own), close=own.close, measures=measures.intake)
     connect = partial(connect_postgres, settings.database_url, settings.database_schema)
     writer = PostgresWriter(connect, measures.outages)
     return GroupCommit(writer, close=writer.close, measures=measures.intake)

@@ -95,7 +95,7 @@ class Container(GatewayContainer):
     settings, measures = Foundation.settings, Foundation.measures
     clock, aside = Foundation.clock, Foundation.aside
     new_id, new_secret = Foundation.new_id, Foundation.new_secret
-    begin, read = Foundation.begin, Foundation.read
+    begin, read, turn = Foundation.begin, Foundation.read, Foundation.turn
 
     find_key = providers.Singleton(cached_keys, read)
     bundled = providers.Singleton(bundled_snapshot)
@@ -217,7 +217,7 @@ class Container(GatewayContainer):
     prove_receipt = providers.Factory(ProveReceipt, begin=read)
     prove_statement = providers.Factory(ProveStatement, begin=read)
 
-    intake = providers.Singleton(grouped_intake, settings, begin, measures)
+    intake = providers.Singleton(grouped_intake, settings, begin, turn, measures)
     log_usage = providers.Factory(
         LogUsage, begin=begin, intake=intake, registry=registry, clock=clock, new_id=new_id
     )

@@ -5,6 +5,7 @@ from asyncio import to_thread
 from dependency_injector import containers, providers
 
 from llmring_adapters.database import open_engine
+from llmring_adapters.sqlite import Turn
 from llmring_adapters.system import random_secret, time_ordered_id, utc_now
 from llmring_adapters.transactions.sql import sql_reads, sql_transactions
 from llmring_app.measures import Measures
@@ -27,5 +28,6 @@ class Foundation(containers.DeclarativeContainer):
         max_overflow=settings.provided.database_pool_overflow,
     )
     measures = providers.Singleton(Measures)
-    begin = providers.Singleton(sql_transactions, engine, measures.provided.outages)
+    turn = providers.Singleton(Turn)  # SQLite's
+    begin = providers.Singleton(sql_transactions, engine, measures.provided.outages, turn)
     read = providers.Singleton(sql_reads, engine, measures.provided.outages)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, String, Table, Text, and_, or_, select
+from sqlalchemy import BindParameter, Column, ColumnElement, String, Table, Text, and_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from llmring_adapters.schema import UtcDateTime, metadata
 from llmring_core.idempotency import AlreadyAnswered, Answer, AnswerBook, Attempt
@@ -32,15 +34,8 @@ class SqlAnswerBook(AnswerBook):
             return
         rows = [row_of(answer) for answer in sorted(answers, key=lambda answer: answer.name)]
         dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
-        insert = dialect.insert(first_answers).values(rows)
-        # Replaces what has expired; what is in force is neither changed nor returned. A row that
-        # another transaction is adding is waited for.
-        upsert = insert.on_conflict_do_update(
-            index_elements=first_answers.primary_key,
-            set_={name: insert.excluded[name] for name in ("fingerprint", "body", "expires_at")},
-            where=first_answers.c.expires_at <= now,
-        ).returning(first_answers.c.project, first_answers.c.scope, first_answers.c.key)
-        kept = {tuple(row) for row in await self._connection.execute(upsert)}
+        first = kept_first(dialect.insert(first_answers).values(rows), now)
+        kept = {tuple(row) for row in await self._connection.execute(first)}
         if len(kept) < len(rows):
             raise AlreadyAnswered([answer.name for answer in answers if answer.name not in kept])
 
@@ -53,6 +48,22 @@ class SqlAnswerBook(AnswerBook):
             return None
         first = Attempt(scope=row.scope, key=row.key, fingerprint=row.fingerprint)
         return Answer(project=project, attempt=first, body=row.body, expires_at=row.expires_at)
+
+
+def kept_first(
+    insert: sqlite.Insert | postgresql.Insert, now: datetime | BindParameter[datetime]
+) -> ReturningInsert[Any]:
+    """Return ``insert`` so that it replaces what has expired, and returns the names it kept.
+
+    What is in force is neither changed nor returned. A row that another transaction is adding is
+    waited for.
+    """
+    c = first_answers.c
+    return insert.on_conflict_do_update(
+        index_elements=first_answers.primary_key,
+        set_={name: insert.excluded[name] for name in ("fingerprint", "body", "expires_at")},
+        where=c.expires_at <= now,
+    ).returning(c.project, c.scope, c.key)
 
 
 def row_of(answer: Answer) -> dict[str, object]:

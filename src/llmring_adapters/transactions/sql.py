@@ -1,16 +1,21 @@
 """One SQL connection, one transaction, every SQL store."""
 
-from asyncio import Lock
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
-from time import monotonic
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from llmring_adapters.accounts.sql import SqlAccountBook
-from llmring_adapters.database import BROKEN, PASSING, READ_ONLY, Outages, limited
+from llmring_adapters.database import (
+    BROKEN,
+    PASSING,
+    READ_ONLY,
+    Outages,
+    limited,
+    passes_in_sqlite,
+)
 from llmring_adapters.gateway.audit_sql import SqlAuditBook
 from llmring_adapters.gateway.budgets import SqlBudgetBook
 from llmring_adapters.gateway.sql import SqlGatewayBook, SqlTokenBook
@@ -20,6 +25,7 @@ from llmring_adapters.receipts.certified_sql import SqlCertifications
 from llmring_adapters.receipts.sql import SqlKeyBook, SqlReceiptBook
 from llmring_adapters.receipts.statements import SqlStatementBook
 from llmring_adapters.registry.sql import SqlSnapshotBook
+from llmring_adapters.sqlite import Turn
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transparency.sql import SqlLog
 from llmring_adapters.usage.sql import SqlUsageLedger
@@ -48,18 +54,20 @@ class SqlWork:
         self.usage = SqlUsageLedger(connection)
 
 
-def sql_transactions(engine: AsyncEngine, outages: Outages | None = None) -> Begin[AllWork]:
+def sql_transactions(
+    engine: AsyncEngine, outages: Outages | None = None, turn: Turn | None = None
+) -> Begin[AllWork]:
     """Return transactions that may write; ``outages`` counts those that the database refused.
 
-    SQLite has one writer: those of this process queue here, in order. Other processes are waited
-    for by its busy time-out, which is neither fair nor quick.
+    SQLite has one writer: those of this process queue for ``turn``, in order. Other processes are
+    waited for by its busy time-out, which is neither fair nor quick.
     """
     counted = outages or Outages()
-    turn = _Turn() if engine.dialect.name == "sqlite" else nullcontext()
+    alone = turn or Turn() if engine.dialect.name == "sqlite" else nullcontext()
 
     @asynccontextmanager
     async def begin() -> AsyncIterator[AllWork]:
-        async with turn, _transaction(engine, counted) as work:
+        async with alone, _transaction(engine, counted) as work:
             yield work
 
     return begin
@@ -76,30 +84,6 @@ def sql_reads(engine: AsyncEngine, outages: Outages | None = None) -> Begin[AllW
     reading = engine.execution_options(**options)
 
     return lambda: _transaction(reading, counted)
-
-
-class _Turn(AbstractAsyncContextManager[None]):
-    """A lock, held by one after the other in order.
-
-    When the database turns one away, those who waited meanwhile are turned away with it: each would
-    wait out the busy time-out to hear the same.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._turned_away_at = 0.0
-
-    async def __aenter__(self) -> None:
-        asked_at = monotonic()
-        await self._lock.acquire()
-        if asked_at < self._turned_away_at:
-            self._lock.release()
-            raise StoreUnavailable("the database is not ready; try again shortly")
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is StoreUnavailable:
-            self._turned_away_at = monotonic()
-        self._lock.release()
 
 
 @asynccontextmanager
@@ -131,4 +115,5 @@ def _passes(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     if isinstance(state, str):
         return state.startswith(PASSING)
-    return error.connection_invalidated or isinstance(error, OperationalError)
+    broken = error.connection_invalidated or isinstance(error, OperationalError)
+    return broken or passes_in_sqlite(error.orig)

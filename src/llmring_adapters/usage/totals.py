@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
+from sqlalchemy import Integer, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,10 +32,13 @@ TotalsKey = tuple[ProjectId, int, int, bytes]  # project, span, start, cell
 def _upsert(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
     """Return the statement that adds a row to a total, or makes it the total."""
     stored, new = usage_totals.c, insert.excluded
-    picos = stored.cost_picos + new.cost_picos
+    picos, per_micro = (
+        stored.cost_picos + new.cost_picos,
+        literal_column(str(PICOS_PER_MICRO), Integer),
+    )
     changed = {name: stored[name] + new[name] for name in ("requests", "unpriced", *TOKENS)} | {
-        "cost_micros": stored.cost_micros + new.cost_micros + picos // PICOS_PER_MICRO,
-        "cost_picos": picos % PICOS_PER_MICRO,
+        "cost_micros": stored.cost_micros + new.cost_micros + picos // per_micro,
+        "cost_picos": picos % per_micro,
     }
     return insert.on_conflict_do_update(index_elements=usage_totals.primary_key, set_=changed)
 
