@@ -1,7 +1,7 @@
 """Writing to SQLite: in turn, and in one go where hops between threads would be felt."""
 
 import sqlite3
-from asyncio import Lock, get_running_loop, shield, to_thread, wait
+from asyncio import CancelledError, Lock, get_running_loop, shield, to_thread, wait
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -93,8 +93,9 @@ class OwnThread:
         running = get_running_loop().run_in_executor(self._thread, self._transaction, write)
         try:
             await shield(running)
-        finally:  # whoever is next must not find the file locked by this one
+        except CancelledError:  # whoever is next must not find the file locked by this one
             await wait([running])
+            raise
 
     def _transaction(self, write: WriteRows) -> None:
         """In the thread: everything between BEGIN and COMMIT, or its undoing."""
