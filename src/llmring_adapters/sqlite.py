@@ -58,10 +58,17 @@ class OwnThread:
     Through SQLAlchemy each statement is a hop to a thread and back; here a transaction is one.
     """
 
-    def __init__(self, file: Path, turn: Turn, outages: Outages | None = None) -> None:
+    def __init__(
+        self,
+        file: Path,
+        turn: Turn,
+        outages: Outages | None = None,
+        factory: type[sqlite3.Connection] = sqlite3.Connection,
+    ) -> None:
         self._file = file
         self._turn = turn
         self._outages = outages or Outages()
+        self._factory = factory
         self._thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._connection: sqlite3.Connection | None = None
         self._opened: FileIdentity | None = None
@@ -122,6 +129,7 @@ class OwnThread:
             self._connection = sqlite3.connect(
                 f"{self._file.absolute().as_uri()}?mode=rw",  # no empty one in place of a lost one
                 uri=True,
+                factory=self._factory,
                 isolation_level=None,  # the driver would begin and commit on its own
                 timeout=SQLITE_BUSY_MS / 1000,
             )

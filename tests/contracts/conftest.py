@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from llmring_adapters.database import open_engine
 from llmring_adapters.migrations import migrate
 from llmring_adapters.schema import metadata
+from llmring_adapters.sqlite import Turn
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transactions.memory import memory_transactions
 from llmring_adapters.transactions.sql import sql_transactions
@@ -31,11 +32,17 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def begin(backend: str, request: pytest.FixtureRequest) -> Begin[AllWork]:
+def turn() -> Turn:
+    """What everything that writes to SQLite waits for."""
+    return Turn()
+
+
+@pytest.fixture
+def begin(backend: str, turn: Turn, request: pytest.FixtureRequest) -> Begin[AllWork]:
     """Transactions over an empty store, migrated as in production."""
     if backend == "memory":
         return memory_transactions()
-    return sql_transactions(request.getfixturevalue("engine"))
+    return sql_transactions(request.getfixturevalue("engine"), turn=turn)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import Connection, Table, event, select
 from sqlalchemy.exc import OperationalError
@@ -18,8 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.schema import metadata
+from llmring_adapters.sqlite import OwnThread, Turn
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.usage.postgres import PostgresWriter
+from llmring_adapters.usage.sqlite import SqliteWriter
 from llmring_core.accounts import CreateApiKey, RevokeApiKey, RotateApiKey
 from llmring_core.errors import Unavailable
 from llmring_core.transactions import Begin
@@ -29,7 +31,7 @@ from tests.builders.kernel import P1, ids
 from tests.builders.receipts import KEY
 from tests.builders.registry import prices, quote
 from tests.builders.usage import call, usage_record
-from tests.contracts.conftest import SCHEMA
+from tests.contracts.breaking import Broken, Faults, breaking_postgres, breaking_sqlite
 from tests.contracts.test_bulk import Ledger, several
 
 WAYS = ("before", "after")
@@ -39,37 +41,7 @@ Write = Callable[[], Awaitable[object]]
 Rows = dict[str, list[tuple[object, ...]]]
 
 
-class Broken(ConnectionError):
-    """What a driver says when the database goes away in the middle."""
-
-
-class Faults:
-    """Breaks the ``at``-th call to the driver, once."""
-
-    def __init__(self) -> None:
-        self.arm(0, "")
-
-    def arm(self, at: int, way: str) -> None:
-        self.at, self.way, self.seen, self.broke = at, way, 0, False
-
-    @property
-    def reached(self) -> bool:
-        return self.seen >= self.at
-
-    def before(self) -> None:
-        self.seen += 1
-        self._break("before")
-
-    def after(self) -> None:
-        self._break("after")
-
-    def _break(self, way: str) -> None:
-        if (self.seen, self.way) == (self.at, way):
-            self.broke = True
-            raise Broken
-
-
-@pytest.fixture(params=["sqlite", "postgres", "postgres in one statement"])
+@pytest.fixture(params=["sqlite", "sqlite in one go", "postgres", "postgres in one statement"])
 def way_in(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -106,36 +78,22 @@ def faults(engine: AsyncEngine) -> Faults:
 
 @pytest.fixture
 async def ledger(
-    begin: Begin[AllWork], faults: Faults, way_in: str, request: pytest.FixtureRequest
+    begin: Begin[AllWork], faults: Faults, turn: Turn, way_in: str, request: pytest.FixtureRequest
 ) -> AsyncIterator[Ledger]:
     ledger = Ledger(begin)
-    if "statement" not in way_in:
+    if "in one" not in way_in:
         yield ledger
         return
-
-    class Breaking(asyncpg.Connection):
-        async def execute(self, *args: Any, **kwargs: Any) -> Any:
-            faults.before()
-            done = await super().execute(*args, **kwargs)
-            faults.after()
-            return done
-
-        async def fetch(self, *args: Any, **kwargs: Any) -> Any:
-            faults.before()
-            done = await super().fetch(*args, **kwargs)
-            faults.after()
-            return done
-
-    url = request.getfixturevalue("migrated_postgres").replace("+asyncpg", "")
-    settings = {"search_path": SCHEMA}
-
-    async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(url, connection_class=Breaking, server_settings=settings)
-
-    writer = PostgresWriter(connect)
-    ledger.write = writer
+    if way_in == "sqlite in one go":
+        file = Path(request.getfixturevalue("engine").url.database)
+        own = OwnThread(file, turn, factory=breaking_sqlite(faults))
+        ledger.write, close = SqliteWriter(own), own.close
+    else:
+        url = request.getfixturevalue("migrated_postgres").replace("+asyncpg", "")
+        ledger.write = writer = PostgresWriter(partial(breaking_postgres, url, faults))
+        close = writer.close
     yield ledger
-    await writer.close()
+    await close()
 
 
 async def rows_of(engine: AsyncEngine) -> Rows:

@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from llmring_adapters.database import connect_postgres
 from llmring_adapters.group_commit import GroupCommit
+from llmring_adapters.sqlite import OwnThread, Turn
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.usage.intake import DirectIntake, in_one_transaction
 from llmring_adapters.usage.postgres import PostgresWriter
+from llmring_adapters.usage.sqlite import SqliteWriter
 from llmring_core.idempotency import AlreadyAnswered
 from llmring_core.transactions import Begin
 from llmring_core.usage import (
@@ -34,7 +37,7 @@ MANY = 50
 TOO_MANY_TOKENS = Tokens(input_uncached=MAX_TOTAL)
 
 
-@pytest.fixture(params=["memory directly", "memory", "sqlite", "postgres"])
+@pytest.fixture(params=["memory directly", "memory", "sqlite directly", "sqlite", "postgres"])
 def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -46,15 +49,19 @@ def backend(way: str) -> str:
 
 @pytest.fixture
 async def intake(
-    way: str, begin: Begin[AllWork], request: pytest.FixtureRequest
+    way: str, begin: Begin[AllWork], turn: Turn, request: pytest.FixtureRequest
 ) -> AsyncIterator[UsageIntake]:
-    if way == "memory directly":
+    if way.endswith("directly"):
         yield DirectIntake(in_one_transaction(begin))
         return
     if way == "postgres":
         url = request.getfixturevalue("migrated_postgres")
         writer = PostgresWriter(partial(connect_postgres, url, SCHEMA))
         group = GroupCommit(writer, close=writer.close)
+    elif way == "sqlite":
+        file = Path(request.getfixturevalue("engine").url.database)
+        own = OwnThread(file, turn)
+        group = GroupCommit(SqliteWriter(own), close=own.close)
     else:
         group = GroupCommit(in_one_transaction(begin))
     yield group
@@ -173,6 +180,19 @@ async def test_whoever_stops_waiting_does_not_stop_the_write(
         await waiting
     await intake.take(other)
     assert {record.id for record in await stored(begin)} == {one.record.id, other.record.id}
+
+
+async def test_it_waits_for_blocks_and_blocks_for_it(
+    intake: UsageIntake, begin: Begin[AllWork]
+) -> None:
+    async def block() -> None:
+        async with begin() as work:
+            await work.usage.append([usage_record(origin="o")])
+
+    takings = [intake.take(entry(origin="o")) for _ in range(MANY)]
+    blocks = [block() for _ in range(MANY // 2)]
+    await asyncio.gather(*takings, *blocks)
+    assert len(await stored(begin)) == MANY + MANY // 2
 
 
 async def test_more_than_one_groupful_is_kept(intake: UsageIntake, begin: Begin[AllWork]) -> None:
