@@ -92,9 +92,10 @@ class OwnThread:
 
     async def close(self) -> None:
         """Let go of the file, once what is being written is committed."""
-        self._is_closed = True
-        self._thread.submit(self._drop)
-        await to_thread(self._thread.shutdown)
+        if not self._is_closed:
+            self._is_closed = True
+            self._thread.submit(self._drop)
+            await to_thread(self._thread.shutdown)
 
     async def _until_done(self, write: WriteRows) -> None:
         running = get_running_loop().run_in_executor(self._thread, self._transaction, write)
@@ -141,7 +142,7 @@ class OwnThread:
     def _drop(self) -> None:
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection = self._opened = None
 
 
 class Prepared:
@@ -157,7 +158,7 @@ class Prepared:
         ]
 
     def row(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return ``values`` as the database stores them."""
+        """Return ``values``, changed to what the database stores."""
         for name, kind in self._types:
             values[name] = kind.process_bind_param(values[name], DIALECT)
         return values
