@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from tests.builders.usage import EVERYTHING, usage_record
 from tests.contracts.conftest import SCHEMA
 
 MANY = 50
+MICROSECOND = timedelta(microseconds=1)
 TOO_MANY_TOKENS = Tokens(input_uncached=MAX_TOTAL)
 
 
@@ -130,6 +132,21 @@ async def test_one_of_its_names_taken_refuses_an_entry_whole(
     assert [key for _, _, key in refusal.value.names] == ["b"]
     await intake.take(entry("c"))
     assert len(await stored(begin)) == 2
+
+
+async def test_a_name_whose_answer_has_expired_is_free_again(
+    intake: UsageIntake, begin: Begin[AllWork]
+) -> None:
+    first, again = entry("key"), entry("key")
+    expires_at = first.answers[0].expires_at
+    assert expires_at is not None
+    await intake.take(first)
+    with pytest.raises(AlreadyAnswered):
+        await intake.take(replace(again, taken_at=expires_at - MICROSECOND))
+    await intake.take(replace(again, taken_at=expires_at))
+    assert len(await stored(begin)) == 2
+    async with begin() as work:
+        assert await work.answers.find(P1, again.answers[0].attempt, NOON) == again.answers[0]
 
 
 async def test_a_name_is_one_projects_own(intake: UsageIntake, begin: Begin[AllWork]) -> None:

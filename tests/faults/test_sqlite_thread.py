@@ -14,9 +14,13 @@ from sqlalchemy import text
 
 from llmring_adapters.database import SQLITE_BUSY_MS, Outages, open_engine
 from llmring_adapters.sqlite import OwnThread, Turn, WriteRows
+from llmring_adapters.transactions.sql import sql_transactions
 from llmring_core.errors import StoreUnavailable
+from tests.builders.kernel import P1
+from tests.builders.usage import RECORD
 
 PAGE = 4096  # bytes
+HEADER = 100
 SETTINGS = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
 
 
@@ -85,8 +89,8 @@ def put_back(file: Path) -> None:
 
 def damage(file: Path) -> None:
     with file.open("r+b") as raw:
-        raw.seek(PAGE)  # the table's
-        raw.write(b"\xff" * PAGE)
+        raw.seek(HEADER)  # what follows says which tables there are
+        raw.write(b"\xff" * (PAGE - HEADER))
 
 
 FAULTS: dict[str, Callable[[Path], object]] = {
@@ -112,6 +116,20 @@ async def test_a_file_that_cannot_be_used_is_an_outage_until_a_copy_is_put_back(
     await own.commit(add("kept"))
     await own.close()
     assert words(file) == ["kept"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_every_other_transaction_hears_the_same_of_it(file: Path, fault: str) -> None:
+    engine, outages = open_engine(f"sqlite:///{file}", "llmring"), Outages()
+    async with engine.begin() as connection:
+        await connection.execute(text("PRAGMA user_version=1"))
+    await engine.dispose()
+    FAULTS[fault](file)
+    with pytest.raises(StoreUnavailable):
+        async with sql_transactions(engine, outages)() as work:
+            await work.usage.find(P1, RECORD.id)
+    assert outages.count == 1
+    await engine.dispose()
 
 
 async def test_a_file_put_in_its_place_is_the_one_that_is_written_to(

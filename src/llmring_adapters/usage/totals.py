@@ -32,10 +32,8 @@ TotalsKey = tuple[ProjectId, int, int, bytes]  # project, span, start, cell
 def _upsert(insert: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
     """Return the statement that adds a row to a total, or makes it the total."""
     stored, new = usage_totals.c, insert.excluded
-    picos, per_micro = (
-        stored.cost_picos + new.cost_picos,
-        literal_column(str(PICOS_PER_MICRO), Integer),
-    )
+    picos = stored.cost_picos + new.cost_picos
+    per_micro = literal_column(str(PICOS_PER_MICRO), Integer)
     changed = {name: stored[name] + new[name] for name in ("requests", "unpriced", *TOKENS)} | {
         "cost_micros": stored.cost_micros + new.cost_micros + picos // per_micro,
         "cost_picos": picos % per_micro,
