@@ -36,7 +36,7 @@ class Hampered(sqlite3.Connection):
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    file = tmp_path / "kept words?.db"
+    file = tmp_path / "kept #words.db"
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE kept (word TEXT PRIMARY KEY)")
     shutil.copy(file, tmp_path / "copy.db")
