@@ -2,6 +2,7 @@
 
 from dependency_injector import providers
 
+from llmring_adapters.gateway.audit_memory import MemoryDenialBound
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
 from llmring_adapters.gateway.certifier import BufferedCertifier
 from llmring_adapters.gateway.forwarding_memory import SameModel
@@ -33,6 +34,14 @@ from llmring_core.gateway import (
     RevokeTokens,
     SettleHold,
 )
+from llmring_core.gateway.auditing import (
+    FindAuditEvent,
+    ListAuditEvents,
+    Record,
+    RecordAlone,
+    RecordLeftOut,
+    RecordRefusal,
+)
 from llmring_core.gateway.certifying import CertifyCalls, CertifyMissed
 from llmring_core.gateway.lost_attempts import CloseLostAttempts
 
@@ -48,6 +57,9 @@ class GatewayContainer(ReceiptsContainer):
     resolve_model = providers.Singleton(SameModel)
     find_provider_keys = providers.Singleton(cached_provider_keys, read)
     tally = providers.Singleton(BufferedTally, begin)
+    record = providers.Singleton(Record, clock=clock, new_id=new_id)
+    record_alone = providers.Singleton(RecordAlone, begin=begin, record=record)
+    denial_bound = providers.Singleton(MemoryDenialBound)
     charges = providers.Singleton(
         GroupCommit, providers.Factory(ChargeTogether, begin=begin, clock=clock)
     )
@@ -76,20 +88,34 @@ class GatewayContainer(ReceiptsContainer):
     close_lost_attempts = providers.Factory(CloseLostAttempts, begin=begin, clock=clock)
     settle_hold = providers.Factory(SettleHold, begin=begin)
 
-    create_project = providers.Factory(
-        CreateProject, begin=begin, vault=vault, clock=clock, new_id=new_id
+    record_refusal = providers.Factory(
+        RecordRefusal, record=record_alone, bound=denial_bound, clock=clock
     )
-    change_project = providers.Factory(ChangeProject, begin=begin, vault=vault, clock=clock)
-    delete_project = providers.Factory(DeleteProject, begin=begin, clock=clock)
-    reseal_keys = providers.Factory(ResealKeys, begin=begin, vault=vault)
-    find_gateway_project = providers.Factory(FindGatewayProject, begin=read)
-    list_gateway_projects = providers.Factory(ListGatewayProjects, begin=read)
+    record_left_out = providers.Factory(RecordLeftOut, record=record_alone, bound=denial_bound)
+    list_audit_events = providers.Factory(ListAuditEvents, begin=read, record=record_alone)
+    find_audit_event = providers.Factory(FindAuditEvent, begin=read, record=record_alone)
+
+    create_project = providers.Factory(
+        CreateProject, begin=begin, vault=vault, record=record, clock=clock, new_id=new_id
+    )
+    change_project = providers.Factory(
+        ChangeProject, begin=begin, vault=vault, record=record, clock=clock
+    )
+    delete_project = providers.Factory(DeleteProject, begin=begin, record=record, clock=clock)
+    reseal_keys = providers.Factory(ResealKeys, begin=begin, vault=vault, record=record)
+    find_gateway_project = providers.Factory(FindGatewayProject, begin=read, record=record_alone)
+    list_gateway_projects = providers.Factory(ListGatewayProjects, begin=read, record=record_alone)
 
     create_token = providers.Factory(
-        CreateToken, begin=begin, clock=clock, new_id=new_id, new_secret=new_secret
+        CreateToken,
+        begin=begin,
+        record=record,
+        clock=clock,
+        new_id=new_id,
+        new_secret=new_secret,
     )
-    change_token = providers.Factory(ChangeToken, begin=begin, clock=clock)
-    revoke_token = providers.Factory(RevokeToken, begin=begin, clock=clock)
-    revoke_tokens = providers.Factory(RevokeTokens, begin=begin, clock=clock)
-    find_token = providers.Factory(FindToken, begin=read)
-    list_tokens = providers.Factory(ListTokens, begin=read)
+    change_token = providers.Factory(ChangeToken, begin=begin, record=record, clock=clock)
+    revoke_token = providers.Factory(RevokeToken, begin=begin, record=record, clock=clock)
+    revoke_tokens = providers.Factory(RevokeTokens, begin=begin, record=record, clock=clock)
+    find_token = providers.Factory(FindToken, begin=read, record=record_alone)
+    list_tokens = providers.Factory(ListTokens, begin=read, record=record_alone)

@@ -31,6 +31,7 @@ async def gateway_kept(container: Container) -> AsyncIterator[None]:
         _every(WRITE_S, journal.flush, "calls that ended are still written down as under way"),
         _every(CLOSE_S, lambda: closed(container), "lost calls are not closed"),
         _every(LAPSE_S, container.lapse_holds(), "budgets of lost calls are not let go of"),
+        _every(LAPSE_S, container.record_left_out(), "refusals left out are not told of"),
         _every(WRITE_S, certifier.flush, "receipts of calls are issued late"),
         _every(MISSED_S, missed.certify, "receipts that are missing are not issued"),
     ]
@@ -43,6 +44,7 @@ async def gateway_kept(container: Container) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
         await container.charges().close()
         await at_last(tally.flush, "some uses of tokens were not counted")
+        await at_last(container.record_left_out(), "some refusals are nowhere told of")
         await at_last(journal.close, "some calls stay written down as under way")
 
 

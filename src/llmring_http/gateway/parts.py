@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from llmring_core.gateway import ChargeRequest, OpenProviderKey, RecogniseToken
 from llmring_core.gateway.attempting import Attempts
+from llmring_core.gateway.auditing import RecordRefusal
 from llmring_core.gateway.forwarding import Providers, ResolveModel, Upstream
 from llmring_http.gateway.telling import Telling
 
@@ -20,6 +21,7 @@ class Forwarding:
     attempts: Attempts
     upstream: Upstream
     telling: Telling
+    record_refusal: RecordRefusal
     max_body_bytes: int
     max_in_flight: int  # calls
     drain_s: float  # for the rest of an answer whose caller is gone

@@ -15,8 +15,9 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from llmring_core.errors import LLMRingError
+from llmring_core.errors import Forbidden, LLMRingError, Unauthenticated
 from llmring_core.gateway import Admission
+from llmring_core.gateway.auditing import PROXY_REQUEST, Deed
 from llmring_core.gateway.forwarding import (
     Body,
     Call,
@@ -38,6 +39,7 @@ from llmring_http.gateway.refusals import PROXY, UpgradeRefused, refuse
 from llmring_http.gateway.relay import Relay
 from llmring_http.gateway.telling import Told
 from llmring_http.guard import Busy, EncodedBody
+from llmring_http.origins import origin_in
 from llmring_http.requests import BodyTooLarge, read_body
 
 PREFIX = "/v1/"
@@ -97,6 +99,11 @@ class Proxy:
             if not isinstance(error, LLMRingError | HTTPException):
                 log.error("unexpected error", exc_info=error, extra=scope["state"])
             await exchange.refuse(error)
+            if isinstance(error, Unauthenticated | Forbidden):
+                await self._parts.record_refusal(
+                    Deed(action=PROXY_REQUEST, outcome="denied", reason=str(error)),
+                    origin_in(scope, "anonymous", exchange.endpoint),
+                )
         finally:
             self._in_flight -= 1
             if relay is None or relay.task.done():
@@ -129,6 +136,11 @@ class _Exchange:
         self._route: Route | None = None
         self._uploaded = Event()
         self._failure: Exception | None = None  # of the request's own body
+
+    @property
+    def endpoint(self) -> str:
+        """What is called, as far as it is one of a provider's endpoints."""
+        return TEMPLATE if self._route is None else self._route.endpoint
 
     async def begun(self) -> Relay | None:
         """Return the call once it is under way; None when it was answered here.
