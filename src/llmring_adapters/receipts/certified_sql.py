@@ -111,10 +111,8 @@ def _uncertified(project: ProjectId, selector: LogSelector) -> ColumnElement[boo
     c, logs = usage_records.c, receipt_logs.c
     certified = exists().where(logs.project == project, logs.usage_id == c.id)
     mine = c.project == project
-    if isinstance(
-        selector, Named
-    ):  # else SQLite may read all of a project's calls, for their order
-        mine = c.project.concat("") == project
+    if isinstance(selector, Named):
+        mine = c.project.concat("") == project  # else SQLite may read all of the project's calls
     return and_(mine, c.kind != "adjustment", _selected(selector), ~certified)
 
 
