@@ -11,6 +11,7 @@ from llmring_adapters.database import connect_postgres
 from llmring_adapters.gateway.event_file import EventFile
 from llmring_adapters.gateway.events_memory import MemoryEventBus
 from llmring_adapters.gateway.journal import BufferedJournal, SharedLines
+from llmring_adapters.gateway.postgres_charges import PostgresCharges
 from llmring_adapters.gateway.postgres_journal import PostgresLines
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.redis import BoundedRedis
@@ -23,6 +24,7 @@ from llmring_app.measures import Measures
 from llmring_app.settings import Settings, variable
 from llmring_app.witness_keys import witness_in
 from llmring_core.clock import Clock
+from llmring_core.gateway import ChargeTogether, GatewayWork, Taken, Use
 from llmring_core.gateway.dialects import TokenCounter
 from llmring_core.gateway.events import ExcerptLimits
 from llmring_core.gateway.forwarding import Upstream
@@ -59,6 +61,18 @@ def journal_of(
     connect = partial(connect_postgres, settings.database_url, settings.database_schema)
     lines = PostgresLines(connect, measures.outages)
     return BufferedJournal(WriteDown(lines, clock), renew, lines.close)
+
+
+def charges_of(
+    settings: Settings, begin: Begin[GatewayWork], clock: Clock, measures: Measures
+) -> GroupCommit[Use, Taken]:
+    """Return the way to charge tokens that suits the database."""
+    together = ChargeTogether(begin, clock)
+    if settings.is_sqlite:
+        return GroupCommit(together)
+    connect = partial(connect_postgres, settings.database_url, settings.database_schema)
+    charges = PostgresCharges(connect, together, clock, measures.outages)
+    return GroupCommit(charges, charges.close)
 
 
 def validity_of_a_check(settings: Settings) -> float:

@@ -7,8 +7,13 @@ from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
 from llmring_adapters.gateway.certifier import BufferedCertifier
 from llmring_adapters.gateway.forwarding_memory import SameModel
 from llmring_adapters.gateway.tally import BufferedTally
-from llmring_adapters.group_commit import GroupCommit
-from llmring_app.choices import event_bus_of, event_file_of, excerpt_limits_of, journal_of
+from llmring_app.choices import (
+    charges_of,
+    event_bus_of,
+    event_file_of,
+    excerpt_limits_of,
+    journal_of,
+)
 from llmring_app.encryption_keys import vault_of
 from llmring_app.foundation import Foundation
 from llmring_app.receipts_container import ReceiptsContainer
@@ -17,7 +22,6 @@ from llmring_core.gateway import (
     ChangeProject,
     ChangeToken,
     ChargeRequest,
-    ChargeTogether,
     CreateProject,
     CreateToken,
     DeleteProject,
@@ -61,7 +65,7 @@ class GatewayContainer(ReceiptsContainer):
     record_alone = providers.Singleton(RecordAlone, begin=begin, record=record)
     denial_bound = providers.Singleton(MemoryDenialBound)
     charges = providers.Singleton(
-        GroupCommit, providers.Factory(ChargeTogether, begin=begin, clock=clock)
+        charges_of, Foundation.settings, begin, clock, Foundation.measures
     )
 
     journal = providers.Singleton(

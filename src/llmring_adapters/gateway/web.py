@@ -78,6 +78,8 @@ class WebAnswer(UpstreamAnswer):
         try:
             if left_s <= 0:
                 raise TimeoutError
+            if content._buffer or content.at_eof():  # as most of a short answer is read
+                return await content.readany()
             async with timeout(min(left_s, self._idle_s)):
                 return await content.readany()
         except TimeoutError as error:
