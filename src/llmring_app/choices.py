@@ -5,15 +5,21 @@ from functools import partial
 from httpx import AsyncClient
 
 from llmring_adapters.database import connect_postgres
+from llmring_adapters.gateway.cache_memory import MemoryResponseCache
+from llmring_adapters.gateway.cache_redis import RedisResponseCache
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.redis import BoundedRedis
 from llmring_adapters.registry.board import MemoryCheckBoard, RedisCheckBoard
 from llmring_adapters.transparency.witness_web import WebWitness
 from llmring_adapters.usage.intake import GroupIntake, in_one_transaction
 from llmring_adapters.usage.postgres import PostgresWriter
+from llmring_app.encryption_keys import marking_key
 from llmring_app.measures import Measures
 from llmring_app.settings import Settings
 from llmring_app.witness_keys import witness_in
+from llmring_core.clock import Clock
+from llmring_core.gateway.caching import CachePolicy
+from llmring_core.ids import NewSecret
 from llmring_core.transactions import Begin
 from llmring_core.usage import UsageWork
 
@@ -40,6 +46,36 @@ def validity_of_a_check(settings: Settings) -> float:
 def redis_of(settings: Settings) -> BoundedRedis | None:
     """Return the Redis that servers share, if there is one."""
     return None if settings.redis_url is None else BoundedRedis(settings.redis_url)
+
+
+def response_cache_of(
+    settings: Settings, clock: Clock, new_secret: NewSecret
+) -> MemoryResponseCache | RedisResponseCache | None:
+    """Return what keeps providers' answers; None where there is nothing to be kept.
+
+    Raises: CannotStart.
+    """
+    if settings.api_config_path is None or not settings.http_cache_enabled:
+        return None
+    url = settings.redis_for_cache
+    if not settings.is_redis_cached or url is None:
+        return MemoryResponseCache(clock, settings.http_cache_max_bytes)
+    return RedisResponseCache(
+        BoundedRedis(url),
+        marking_key(settings, new_secret),
+        clock,
+        settings.http_cache_max_object_bytes,
+        settings.redis_cache_key_prefix,
+    )
+
+
+def cache_policy_of(settings: Settings) -> CachePolicy:
+    """Return which answers are kept, and for how long."""
+    return CachePolicy(
+        default_ttl_s=settings.http_cache_default_ttl,
+        max_object_bytes=settings.http_cache_max_object_bytes,
+        stream_responses=settings.http_cache_stream_responses,
+    )
 
 
 def board_of(

@@ -2,10 +2,12 @@
 
 from dependency_injector import providers
 
+from llmring_adapters.gateway.cache_flights import SharedFlights
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
 from llmring_adapters.gateway.journal import BufferedJournal
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.group_commit import GroupCommit
+from llmring_app.choices import cache_policy_of, response_cache_of
 from llmring_app.encryption_keys import vault_of
 from llmring_app.foundation import Foundation
 from llmring_core.gateway import (
@@ -30,6 +32,7 @@ from llmring_core.gateway import (
     RevokeTokens,
     SettleHold,
 )
+from llmring_core.gateway.caching import FindAnswer, KeepAnswer, PurgeCache
 from llmring_core.gateway.lost_attempts import CloseLostAttempts, RenewLeases, WriteDown
 
 
@@ -59,6 +62,22 @@ class GatewayContainer(Foundation):
     open_provider_key = providers.Factory(
         OpenProviderKey, find_keys=find_provider_keys, vault=vault
     )
+    response_cache = providers.Singleton(response_cache_of, Foundation.settings, clock, new_secret)
+    cache_policy = providers.Singleton(cache_policy_of, Foundation.settings)
+    cache_measures = Foundation.measures.provided.cache
+    flights = providers.Singleton(SharedFlights)
+    find_answer = providers.Factory(
+        FindAnswer,
+        cache=response_cache,
+        measures=cache_measures,
+        clock=clock,
+        policy=cache_policy,
+    )
+    keep_answer = providers.Factory(
+        KeepAnswer, cache=response_cache, measures=cache_measures, clock=clock
+    )
+    purge_cache = providers.Factory(PurgeCache, cache=response_cache)
+
     lapse_holds = providers.Factory(LapseHolds, begin=begin, clock=clock)
     hold_budget = providers.Factory(HoldBudget, begin=begin, lapse=lapse_holds, clock=clock)
     close_lost_attempts = providers.Factory(CloseLostAttempts, begin=begin, clock=clock)

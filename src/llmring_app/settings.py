@@ -46,10 +46,24 @@ DOTENV: Final = Path(".env")  # in the current directory
 SECRET_FILES: Final = {
     "database_url_file": "database_url",
     "redis_url_file": "redis_url",
+    "redis_cache_url_file": "redis_cache_url",
     "metrics_token_file": "metrics_token",
     "management_token_file": "management_token",
 }
-TWINS: Final = {"MANAGEMENT_TOKEN": "management_token", "ENCRYPTION_KEY": "encryption_key"}
+TWINS: Final = {
+    field.upper(): field
+    for field in (
+        "management_token",
+        "encryption_key",
+        "http_cache_enabled",
+        "http_cache_backend",
+        "http_cache_default_ttl",
+        "http_cache_max_object_bytes",
+        "http_cache_stream_responses",
+        "redis_cache_url",
+        "redis_cache_key_prefix",
+    )
+}
 LISTS: Final = ("cors_origins", "witnesses")
 PUBLIC_REGISTRY: Final = "https://llmring.github.io/registry/"
 HISTORIC_AUTH: Final = "api_key_validation_mode"
@@ -129,7 +143,14 @@ class Settings(GatewaySettings, frozen=True, kw_only=True):
             raise BadSetting("LLMRING_DATABASE_URL must be set for production")
         if values.get("env") == "test":
             values.setdefault("database_url", "sqlite:///./llmring_test.db")
-        return convert(values, cls)
+        settings = convert(values, cls)
+        if settings.is_redis_cached and settings.redis_for_cache is None:
+            raise BadSetting("LLMRING_REDIS_CACHE_URL must be set for a cache in Redis")
+        return settings
+
+    @property
+    def redis_for_cache(self) -> str | None:
+        return self.redis_cache_url or self.redis_url
 
     @property
     def is_open(self) -> bool:
@@ -144,7 +165,8 @@ class Settings(GatewaySettings, frozen=True, kw_only=True):
         """Return every variable with its value, plain as in JSON, and without passwords."""
         values: dict[str, object] = to_builtins(self)
         values["database_url"] = without_password(self.database_url)
-        values["redis_url"] = self.redis_url and without_password(self.redis_url)
+        for url in ("redis_url", "redis_cache_url"):
+            values[url] = values[url] and without_password(str(values[url]))
         values["metrics_token"] = self.metrics_token and "***"
         for secret in ("receipts_private_key_b64", "management_token", "encryption_key"):
             values[secret] = getattr(self, secret) and "***"
@@ -246,7 +268,7 @@ def _check_address(field: str, text: str) -> None:
     """Raises ValueError when the library behind a URL could not read it."""
     if field == "database_url":
         url_of(text)
-    elif field == "redis_url":
+    elif field in ("redis_url", "redis_cache_url"):
         pool_of(text)
     elif field == "witnesses":
         _ = [witness_in(item) for item in _items(text)]

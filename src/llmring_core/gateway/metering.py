@@ -98,8 +98,14 @@ def meter_for(asked: Asked) -> Meter:
 
 def _metered(reading: Reading, *, whole: bool) -> Metered:
     told = reading.final and reading.source == "provider"
-    is_final = told or reading.error is not None  # a provider that failed charges nothing
-    return Metered(tokens=reading.tokens, source=reading.source, whole=whole, final=is_final)
+    failed = reading.error is not None
+    return Metered(
+        tokens=reading.tokens,
+        source=reading.source,
+        whole=whole,
+        final=told or failed,  # a provider that failed charges nothing
+        failed=failed,
+    )
 
 
 def _counted(meter: UsageMeter, dialect: Dialect, asked: Asked, by: TokenCounter) -> Reading:

@@ -1,4 +1,4 @@
-"""Managing the gateway's cache. Whoever mounts this decides who may."""
+"""Managing the gateway's cache: a part of the management API."""
 
 from typing import Final
 
@@ -17,9 +17,18 @@ from llmring_core.gateway.caching import (
 )
 from llmring_http.decoding import AnyRequest, decode_body
 from llmring_http.gateway.cache_wire import PurgeBody, PurgedBody
-from llmring_http.problems import Unprocessable, documented
+from llmring_http.management.access import (
+    NoManagement,
+    NoManagementToken,
+    WrongManagementToken,
+)
+from llmring_http.management.problems import documented
+from llmring_http.problems import Unprocessable
 
 REFUSALS: Final = (
+    NoManagement,
+    NoManagementToken,
+    WrongManagementToken,
     Unprocessable,
     InvalidField,
     CachingDisabled,

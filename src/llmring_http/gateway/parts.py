@@ -2,9 +2,25 @@
 
 from dataclasses import dataclass
 
+from llmring_core.clock import Clock
 from llmring_core.gateway import ChargeRequest, OpenProviderKey, RecogniseToken
 from llmring_core.gateway.attempting import Attempts
+from llmring_core.gateway.caching import CacheMeasures, CachePolicy, FindAnswer, Flights, KeepAnswer
 from llmring_core.gateway.forwarding import Providers, Upstream
+from llmring_core.gateway.hits import RecordHit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caching:
+    """What answers calls in place of their provider."""
+
+    find: FindAnswer
+    keep: KeepAnswer
+    record: RecordHit
+    flights: Flights
+    measures: CacheMeasures
+    policy: CachePolicy
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +33,7 @@ class Forwarding:
     charge: ChargeRequest
     attempts: Attempts
     upstream: Upstream
+    caching: Caching | None  # None: every call goes to its provider
     max_body_bytes: int
     max_in_flight: int  # calls
     drain_s: float  # for the rest of an answer whose caller is gone

@@ -10,6 +10,7 @@ from typing import TypeVar
 from llmring_core.errors import LLMRingError
 from llmring_core.gateway import Admission, NoProviderKey
 from llmring_core.gateway.asking import asking
+from llmring_core.gateway.caching import CacheableCall, account_of
 from llmring_core.gateway.forwarding import (
     Body,
     Call,
@@ -19,7 +20,9 @@ from llmring_core.gateway.forwarding import (
     called,
     order,
     to_upstream,
+    without_credential,
 )
+from llmring_core.ids import ProjectId
 from llmring_http.gateway.parts import Forwarding
 
 LARGE = 256 * 1024  # bytes of a body, beyond which looking at it keeps others waiting
@@ -35,6 +38,7 @@ class Planned:
     call: Call
     body: bytes | None  # as its caller sent it, where it is JSON
     request: UpstreamRequest
+    account: str  # whose credential it carries; not the credential
     hides_usage: bool  # because its caller did not ask for it
 
     @property
@@ -58,7 +62,6 @@ class Received:
     head: Head
     pairs: Sequence[Pair]  # its headers
     endpoint: str
-    wanted: Wanted  # of the provider it is meant for
     body: bytes | None  # None unless it is JSON
     upload: Body  # what is sent when it is not
     length: int | None  # of that, where it was announced
@@ -76,24 +79,10 @@ async def aside_if_large(body: bytes | None, work: Callable[[], Result]) -> Resu
     return await to_thread(work) if body is not None and len(body) > LARGE else work()
 
 
-async def planned(parts: Forwarding, received: Received, admission: Admission) -> list[Planned]:
-    """Return whom to ask. Raises NoProviderKey, CannotUnseal, StoreUnavailable.
-
-    The project's other providers follow where they take such a call, and the project has their key.
-    """
-    plan = [await _planned(parts, received, received.wanted, admission)]
-    names = order(plan[0].call.provider.name, admission.fallbacks)[1:]
-    if names and plan[0].is_repeatable:
-        others = partial(_others, parts, received, names)
-        for wanted in await aside_if_large(received.body, others):
-            with suppress(NoProviderKey):
-                plan.append(await _planned(parts, received, wanted, admission))
-    return plan
-
-
-async def _planned(
+async def planned(
     parts: Forwarding, received: Received, wanted: Wanted, admission: Admission
 ) -> Planned:
+    """Return how to ask its provider. Raises NoProviderKey, CannotUnseal, StoreUnavailable."""
     call = wanted.call
     secret = await parts.open_key(admission.project, call.provider.name)
     body = received.upload if received.body is None else wanted.asking or received.body
@@ -110,7 +99,42 @@ async def _planned(
             body=body,
             length=len(body) if isinstance(body, bytes) else received.length,
         ),
+        account=account_of(secret),
         hides_usage=wanted.asking is not None,
+    )
+
+
+async def planned_besides(
+    parts: Forwarding, received: Received, first: Planned, admission: Admission
+) -> list[Planned]:
+    """Return how to ask the project's other providers, where ``first`` fails.
+
+    Those that take such a call, and of which the project has a key. Raises CannotUnseal,
+    StoreUnavailable.
+    """
+    plan: list[Planned] = []
+    names = order(first.call.provider.name, admission.fallbacks)[1:]
+    if names and first.is_repeatable:
+        others = partial(_others, parts, received, names)
+        for wanted in await aside_if_large(received.body, others):
+            with suppress(NoProviderKey):
+                plan.append(await planned(parts, received, wanted, admission))
+    return plan
+
+
+def cacheable(received: Received, plan: Planned, project: ProjectId) -> CacheableCall:
+    """Return the call as the cache knows it: with its caller's body, and all its provider gets."""
+    upload = received.upload if isinstance(received.upload, bytes) else None
+    provider = plan.call.provider
+    return CacheableCall(
+        project=project,
+        provider=provider.name,
+        account=plan.account,
+        method=plan.call.method,
+        path=plan.call.endpoint,
+        query=received.head.query,
+        headers=without_credential(plan.request.headers, provider.credential),
+        body=upload if received.body is None else received.body,
     )
 
 

@@ -31,7 +31,7 @@ from llmring_core.gateway.forwarding import (
 from llmring_http.gateway.cutting import cut
 from llmring_http.gateway.parts import Forwarding
 from llmring_http.gateway.passage import About
-from llmring_http.gateway.planning import Received, Wanted, aside_if_large, looked_at, planned
+from llmring_http.gateway.planning import Received, aside_if_large, looked_at, planned
 from llmring_http.gateway.refusals import PROXY, UpgradeRefused, refuse
 from llmring_http.gateway.relay import Relay
 from llmring_http.guard import Busy, EncodedBody
@@ -135,14 +135,14 @@ class _Exchange:
         provider = wanted.call.provider
         admission = await parts.recognise(self._secret(provider))
         self._scope["state"]["project"] = admission.project
-        plan = await planned(parts, self._received(route, wanted, body), admission)
-        await parts.charge(admission)
+        received = self._received(route, body)
+        plan = await planned(parts, received, wanted, admission)
         about = About(
             request_id=self._request_id,
             received_ns=self._received_ns,
             headers=answer_headers(provider, fields),
         )
-        return Relay(parts, plan, admission, about, self._send)
+        return Relay(parts, received, plan, admission, about, self._send)
 
     async def followed(self, relay: Relay) -> None:
         """Return when the answer is given, or its caller gone. Raises why it was not begun."""
@@ -178,7 +178,7 @@ class _Exchange:
                 return secret
         raise NotAdmitted
 
-    def _received(self, route: Route, wanted: Wanted, body: bytes | None) -> Received:
+    def _received(self, route: Route, body: bytes | None) -> Received:
         announced = self._head.headers.get(b"content-length")
         upload: Body = b""
         if body is None and (announced not in (None, b"0") or _is_chunked(self._head.headers)):
@@ -189,7 +189,6 @@ class _Exchange:
             head=self._head,
             pairs=self._pairs,
             endpoint=route.endpoint,
-            wanted=wanted,
             body=body,
             upload=upload,
             length=None if announced is None else int(announced),

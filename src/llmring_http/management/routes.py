@@ -28,6 +28,7 @@ from llmring_core.gateway import (
 )
 from llmring_core.ids import ProjectId, TokenId
 from llmring_http.decoding import AnyRequest, decode_body, public_query_parameters
+from llmring_http.gateway.cache_routes import CacheController
 from llmring_http.management.access import (
     NoManagement,
     NoManagementToken,
@@ -176,6 +177,7 @@ def management_routes(token: str | None, project_delete: bool) -> Router:
         route_handlers=[
             ProjectController,
             TokenController,
+            CacheController,
             delete_project if project_delete else keep_project,
         ],
     )

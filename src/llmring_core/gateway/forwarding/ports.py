@@ -32,6 +32,7 @@ class Metered(Struct, frozen=True, kw_only=True):
     source: UsageSource = "missing"
     whole: bool = True  # unless its dialect ends answers with a marker, and that did not come
     final: bool = True  # unless the answer should have told more, which can be estimated
+    failed: bool = False  # the answer tells of an error instead, whatever its status
 
 
 class Meter(Protocol):
