@@ -28,13 +28,13 @@ from llmring_core.gateway import (
 )
 from llmring_core.ids import ProjectId, TokenId
 from llmring_http.decoding import AnyRequest, decode_body, public_query_parameters
-from llmring_http.gateway.cache_routes import CacheController
 from llmring_http.management.access import (
     NoManagement,
     NoManagementToken,
     WrongManagementToken,
     management_guard,
 )
+from llmring_http.management.cache_routes import CacheController
 from llmring_http.management.problems import HANDLERS, ProjectsStay, documented
 from llmring_http.management.wire import (
     ChangeProjectBody,

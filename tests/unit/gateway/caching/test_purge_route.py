@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 from llmring_adapters.gateway.cache_memory import MemoryResponseCache
 from llmring_core.errors import LLMRingError
 from llmring_core.gateway.caching import PurgeCache, ResponseCache
-from llmring_http.gateway.cache_routes import CacheController
+from llmring_http.management.cache_routes import CacheController
 from llmring_http.problems import domain_problem, http_problem
 from tests.builders.caching import a_key, an_answer
 from tests.builders.kernel import P1, P2, FakeClock

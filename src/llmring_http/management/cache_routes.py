@@ -16,12 +16,12 @@ from llmring_core.gateway.caching import (
     PurgeCache,
 )
 from llmring_http.decoding import AnyRequest, decode_body
-from llmring_http.gateway.cache_wire import PurgeBody, PurgedBody
 from llmring_http.management.access import (
     NoManagement,
     NoManagementToken,
     WrongManagementToken,
 )
+from llmring_http.management.cache_wire import PurgeBody, PurgedBody
 from llmring_http.management.problems import documented
 from llmring_http.problems import Unprocessable
 
