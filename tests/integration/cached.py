@@ -4,6 +4,8 @@ from decimal import Decimal
 
 from msgspec import json
 
+from llmring_core.gateway.tokens import Token
+from llmring_core.ids import TokenId
 from tests.integration.gateway import TOKEN, Gateway, split
 from tests.integration.upstream import whole
 
@@ -46,3 +48,12 @@ async def standing(server: Gateway, request: bytes) -> str:
     status, headers, _ = split(await server.raw(request))
     assert status in (200, 304)
     return headers["cache-status"].removeprefix("llm-proxy; ")
+
+
+async def counted(server: Gateway, id: TokenId) -> Token:
+    """The token, once everything is written down that was counted of it."""
+    await server.container.tally().flush()
+    async with server.container.read()() as work:
+        found = await work.tokens.find(id)
+    assert found is not None
+    return found

@@ -66,6 +66,19 @@ async def test_streams_are_not_kept_unless_that_is_set(tmp_path: Path) -> None:
     assert first[MARKED] == second[MARKED] == "streaming-response"
 
 
+async def test_a_stream_whose_end_nobody_knows_is_not_kept(tmp_path: Path) -> None:
+    head = STREAM_HEAD[:-2] + PUBLIC + b"\r\n\r\n"
+    async with (
+        upstream(always(head, *map(chunk, TEXTS), END)) as provider,
+        gateway(
+            tmp_path, provider.url, meters=meter_for, http_cache_stream_responses="true"
+        ) as server,
+    ):
+        await twice(server, call())
+
+    assert len(provider.sent) == 2
+
+
 # Broken ones apart: after five in a row nobody would be asked.
 NOT_KEPT: dict[str, Answer] = {
     "a broken stream": always(STREAM_HEAD, *map(chunk, TEXTS), cut=True),

@@ -69,4 +69,4 @@ class MemoryCertifications(Certifications):
     async def _calls(self, project: ProjectId, period: Period) -> list[UsageRecord]:
         """Return all calls of ``period``, oldest first."""
         found = await self._usage.newest(project, Selection(period=period), maxsize)
-        return [record for record in reversed(found) if record.kind == "call"]
+        return [record for record in reversed(found) if record.kind != "adjustment"]

@@ -106,7 +106,7 @@ class SqlCertifications(Certifications):
 def _uncertified(project: ProjectId, selector: LogSelector) -> ColumnElement[bool]:
     c, logs = usage_records.c, receipt_logs.c
     certified = exists().where(logs.project == project, logs.usage_id == c.id)
-    return and_(c.project == project, c.kind == "call", _selected(selector), ~certified)
+    return and_(c.project == project, c.kind != "adjustment", _selected(selector), ~certified)
 
 
 def _selected(selector: LogSelector) -> ColumnElement[bool]:
