@@ -18,7 +18,14 @@ from bench.table import Row, circumstances, markdown, write
 
 STARTED = perf_counter()
 SMOKE = Sizes(
-    connections=8, seconds=0.2, rows=1_000, few_rows=500, calls=30, starts=1, start_on=("SQLite",)
+    connections=8,
+    seconds=0.2,
+    rows=1_000,
+    few_rows=500,
+    calls=30,
+    streams=20,
+    starts=1,
+    start_on=("SQLite",),
 )
 
 
@@ -77,6 +84,7 @@ def _sizes(args: Namespace) -> Sizes:
         rows=args.rows,
         few_rows=min(100_000, args.rows),
         calls=args.calls,
+        streams=500,
         starts=5,
     )
 

@@ -1,4 +1,4 @@
-"""Servers that do nothing, for the machine's own floors: ``python empty.py KIND --port N``.
+"""Servers that do nothing, for the machine's own floors: ``python -m bench.empty KIND --port N``.
 
 ``asgi`` is an empty ASGI app under the server's own uvicorn settings: what HTTP costs here.
 ``canned`` answers bytes with bytes, without reading them: what the client itself can do at most.
@@ -55,10 +55,15 @@ def main() -> None:
     if args.kind == "canned":
         uvloop.run(canned(args.port))
         return
+    serve(empty_app, args.port)
+
+
+def serve(app: Any, port: int) -> None:
+    """Serve an ASGI app under the server's own uvicorn settings."""
     uvicorn.run(
-        empty_app,
+        app,
         host=HOST,
-        port=args.port,
+        port=port,
         loop="uvloop",
         http="httptools",
         lifespan="off",

@@ -5,7 +5,7 @@ from statistics import median
 
 from msgspec.structs import replace
 
-from bench import receipts
+from bench import gateway, gateway_streams, receipts
 from bench.books import by_api, in_postgres, in_sqlite
 from bench.fill import DAYS, PROJECTS, fill
 from bench.floors import GROUP, CommitFloor, HttpFloor
@@ -174,6 +174,8 @@ FIGURES: dict[str, Callable[[Run], list[Row]]] = {
     "verify": receipts.verify,
     "sequencer": receipts.sequencer,
     "proofs": receipts.proofs,
+    "gateway": gateway.chat,
+    "streams": gateway_streams.streams,
 }
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from sys import maxsize
 from time import perf_counter
 from typing import Protocol, cast
@@ -72,23 +72,32 @@ def percentile(ascending: Sequence[float], share: float) -> float:
 
 
 def drive(
-    port: int, workload: Workload, connections: int, seconds: float, count: int = maxsize
+    port: int,
+    workload: Workload,
+    connections: int,
+    seconds: float,
+    count: int = maxsize,
+    connection: "Callable[[Stretch], Connection] | None" = None,
 ) -> Load:
     """Load the server until the time is up or ``count`` requests are sent, whichever is first.
 
     Raises: TimeoutError, ConnectionError.
     """
-    return uvloop.run(_drive(_Run(port, workload, count), connections, seconds))
+    stretch = Stretch(port, workload, count, connection or Connection)
+    return uvloop.run(_drive(stretch, connections, seconds))
 
 
-async def _drive(run: "_Run", connections: int, seconds: float) -> Load:
+async def _drive(run: "Stretch", connections: int, seconds: float) -> Load:
     opened = await asyncio.gather(*(run.connect() for _ in range(connections)))
     start = run.last = perf_counter()
     run.until = start + seconds
     for connection in opened:
         connection.send()
-    async with asyncio.timeout(seconds + GRACE_S):
-        await run.over.wait()
+    try:
+        async with asyncio.timeout(seconds + GRACE_S):
+            await run.over.wait()
+    finally:
+        await run.leave()
     if run.failure is not None:
         raise run.failure
     return Load(
@@ -100,10 +109,16 @@ async def _drive(run: "_Run", connections: int, seconds: float) -> Load:
     )
 
 
-class _Run:
-    """What the connections of one stretch share."""
+class Stretch:
+    """What its connections share."""
 
-    def __init__(self, port: int, workload: Workload, count: int) -> None:
+    def __init__(
+        self,
+        port: int,
+        workload: Workload,
+        count: int,
+        connection: "Callable[[Stretch], Connection]",
+    ) -> None:
         self.workload = workload
         self.left = count
         self.until = 0.0
@@ -114,22 +129,30 @@ class _Run:
         self.failure: Exception | None = None
         self.over = asyncio.Event()
         self._port = port
-        self._open = 0
+        self._connection = connection
+        self._open: set[Connection] = set()
         self._reconnecting: set[asyncio.Task[None]] = set()
 
-    async def connect(self) -> "_Connection":
+    async def connect(self) -> "Connection":
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: _Connection(self), HOST, self._port)
-        self._open += 1
+        opened = loop.create_connection(lambda: self._connection(self), HOST, self._port)
+        _, connection = await opened
+        self._open.add(connection)
         return connection
+
+    async def leave(self) -> None:
+        """Cut the connections that a failure has left open."""
+        for connection in self._open:
+            connection.abort()
+        await asyncio.sleep(0)  # else the loop is closed before they are
 
     def fail(self, error: Exception) -> None:
         self.failure = self.failure or error
         self.over.set()
 
-    def closed(self, *, finished: bool, waiting: bool) -> None:
+    def closed(self, connection: "Connection", *, finished: bool, waiting: bool) -> None:
         """A connection has ended: it had nothing more to send, or the server cut it."""
-        self._open -= 1
+        self._open.discard(connection)
         self.lost += waiting
         if self.lost > MOST_LOST:
             self.fail(ConnectionError(f"the server cut {self.lost} connections"))
@@ -137,7 +160,7 @@ class _Run:
             task = asyncio.get_running_loop().create_task(self._reconnect())
             self._reconnecting.add(task)
             task.add_done_callback(self._reconnecting.discard)
-        elif self._open == 0 and not self._reconnecting:
+        elif not self._open and not self._reconnecting:
             self.over.set()
 
     async def _reconnect(self) -> None:
@@ -149,9 +172,11 @@ class _Run:
             connection.send()
 
 
-class _Connection(asyncio.Protocol):
-    def __init__(self, run: _Run) -> None:
-        self._run = run
+class Connection(asyncio.Protocol):
+    """Reads answers whose head says how long they are."""
+
+    def __init__(self, stretch: Stretch) -> None:
+        self._run = stretch
         self._received = b""  # of an answer that is not complete
         self._number = 0
         self._sent = 0.0
@@ -181,23 +206,33 @@ class _Connection(asyncio.Protocol):
             self._received = data
             return
         self._received = b""
+        self.complete(data[9:12], data)
+
+    def complete(self, status: bytes, answer: bytes) -> None:
+        """Take note of an answer, and send the next request."""
         run = self._run
         run.last = now = perf_counter()
         run.latencies_ms.append((now - self._sent) * 1000)
         self._waiting = False
-        status = data[9:12]
         run.statuses[status] = run.statuses.get(status, 0) + 1
         if int(status) in ACCEPTED:
             try:
-                run.workload.accepted(self._number, data)
+                run.workload.accepted(self._number, answer)
             except Exception as error:  # an event loop would only print it
                 run.fail(error)
-        elif b"connection: close" in data[:head].lower():
+        elif self.closes(answer):
             return  # it will be closed, and opened anew
         self.send()
 
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def closes(self, answer: bytes) -> bool:
+        """Return whether the server closes the connection behind this answer."""
+        return b"connection: close" in answer[: answer.find(b"\r\n\r\n")].lower()
+
     def connection_lost(self, _: Exception | None) -> None:
-        self._run.closed(finished=self._finished, waiting=self._waiting)
+        self._run.closed(self, finished=self._finished, waiting=self._waiting)
 
 
 def _length(data: bytes, head: int) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 from tests.services.postgres import new_database, private_postgres
@@ -35,6 +36,12 @@ def durable_postgres() -> Iterator[Postgres]:
         server.stop()
         server.start()
         yield Postgres(server.url, asyncio.run(_checked(server.url)))
+
+
+def without_flushes(url: str) -> None:
+    """Let commits in this database not wait for the disk, in sessions that are opened later."""
+    name = urlsplit(url).path.removeprefix("/")
+    asyncio.run(_execute(url, f'ALTER DATABASE "{name}" SET synchronous_commit = off'))
 
 
 async def _execute(url: str, statement: str) -> None:

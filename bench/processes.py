@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 
 from tests.services.processes import Server, on_free_port, ourselves, private_folder
 
@@ -46,6 +47,12 @@ class Program:
         pages = Path(f"/proc/{self._server.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE") / MB
 
+    def peak_rss_mb(self) -> float:
+        """Return the most memory it has had at any time."""
+        status = Path(f"/proc/{self._server.pid}/status").read_text()
+        kilobytes = status.partition("VmHWM:")[2].split()[0]
+        return int(kilobytes) * 1024 / MB
+
     def ask(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> tuple[int, bytes]:
@@ -75,13 +82,17 @@ Ready = Callable[[Program], bool]
 
 
 @contextmanager
-def llmring(database_url: str | None = None, ready: Ready | None = None) -> Iterator[Program]:
-    """``llmring-server serve`` in an empty folder, told nothing but its database, if that.
+def llmring(
+    database_url: str | None = None,
+    ready: Ready | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Program]:
+    """``llmring-server serve`` in an empty folder, told its database and ``more``, if that.
 
     The registry is the one that comes with it, and is not refreshed: prices must not change
     in the middle.
     """
-    settings = {"LLMRING_REGISTRY_REFRESH_S": "0"}
+    settings = {"LLMRING_REGISTRY_REFRESH_S": "0"} | dict(more)
     if database_url is not None:
         settings["LLMRING_DATABASE_URL"] = database_url
     with private_folder() as folder:
@@ -101,9 +112,17 @@ def llmring(database_url: str | None = None, ready: Ready | None = None) -> Iter
 @contextmanager
 def empty_server(kind: str) -> Iterator[Program]:
     """Run a server that does nothing; ``kind`` is one of those in ``empty.py``."""
+    with own_server("empty", kind) as program:
+        yield program
+
+
+@contextmanager
+def own_server(module: str, *args: str) -> Iterator[Program]:
+    """Run a server of the benchmark's own."""
     with private_folder() as folder:
-        command = [sys.executable, str(ROOT / "bench" / "empty.py"), kind]
-        with _running(folder, kind, command, _accepts) as program:
+        command = [shutil.which("env") or "env", f"PYTHONPATH={ROOT}"]
+        command += [sys.executable, "-m", f"bench.{module}", *args]
+        with _running(folder, module, command, _accepts) as program:
             yield program
 
 

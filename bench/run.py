@@ -8,10 +8,12 @@ from msgspec import Struct
 
 from bench.books import Mismatch, Sums, check
 from bench.floors import CommitFloor, HttpFloor, http_floor, postgres_floor, sqlite_floor
-from bench.load import Workload, drive
+from bench.load import Load, Workload, drive
 from bench.postgres import Postgres
 from bench.processes import Program
 from bench.table import Row
+
+Drive = Callable[[int, Workload, int, float], Load]  # as ``drive``, without its count
 
 
 class Sizes(Struct, frozen=True, kw_only=True):
@@ -22,6 +24,7 @@ class Sizes(Struct, frozen=True, kw_only=True):
     rows: int  # of the large ledger
     few_rows: int  # of the small one
     calls: int  # of the memory figure
+    streams: int  # open at once
     starts: int  # on each of these databases, empty
     start_on: tuple[str, ...] = ("SQLite", "PostgreSQL")
 
@@ -77,7 +80,14 @@ class Run:
         self.progress("floor: commits in SQLite")
         return sqlite_floor(self.sizes.seconds / 2)
 
-    def measure(self, server: Program, work: Workload, connections: int, figure: str) -> Row:
+    def measure(
+        self,
+        server: Program,
+        work: Workload,
+        connections: int,
+        figure: str,
+        drive: Drive = drive,
+    ) -> Row:
         """Warm up, then load; the row holds what the load showed."""
         self.progress(figure)
         drive(server.port, work, connections, self.sizes.seconds / 4)

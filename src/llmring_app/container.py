@@ -7,9 +7,7 @@ from typing import Any
 from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
-from llmring_adapters.counting import PackagedCounter
 from llmring_adapters.gateway.forwarding_memory import MemoryBreaker
-from llmring_adapters.gateway.web import WebUpstream
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.registry.archive import KeptArchive
 from llmring_adapters.registry.bundled import bundled_snapshot
@@ -18,8 +16,10 @@ from llmring_adapters.registry.web import WebRegistrySource, registry_client
 from llmring_adapters.transparency.witness_web import witness_client
 from llmring_app.choices import (
     board_of,
+    counter_of,
     grouped_intake,
     redis_of,
+    upstream_of,
     validity_of_a_check,
     witnesses_of,
 )
@@ -253,9 +253,11 @@ class Container(GatewayContainer):
 
     breaker = providers.Singleton(MemoryBreaker)
     meters = providers.Object(meter_for)
-    counter = providers.Singleton(PackagedCounter)
-    upstream = providers.Singleton(WebUpstream, settings.provided.gateway_max_calls)
-    record_attempt = providers.Factory(RecordAttempt, intake=intake, registry=registry, clock=clock)
+    counter = providers.Singleton(counter_of)
+    upstream = providers.Singleton(upstream_of, settings.provided.gateway_max_calls)
+    record_attempt = providers.Factory(
+        RecordAttempt, intake=intake, registry=registry, clock=clock, new_id=new_id
+    )
     record_hit = providers.Factory(
         RecordHit,
         intake=intake,

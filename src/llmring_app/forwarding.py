@@ -5,9 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from llmring_app.container import Container
 from llmring_app.errors import CannotStart
 from llmring_app.settings import Settings, variable
@@ -15,6 +12,7 @@ from llmring_core.errors import InvalidField
 from llmring_core.gateway.forwarding import Providers, Timeouts, providers_in
 from llmring_http.gateway.parts import Caching, Forwarding
 from llmring_http.gateway.proxy import Proxy
+from llmring_http.gateway.telling import Telling
 
 MAX_FILE = 1024 * 1024  # bytes
 
@@ -27,11 +25,17 @@ def proxy_of(container: Container) -> Proxy | None:
     parts = Forwarding(
         providers=providers_of(settings, Path(settings.api_config_path)),
         recognise=container.recognise_token(),
+        resolve=container.resolve_model(),
         open_key=container.open_provider_key(),
         charge=container.charge_request(),
         attempts=container.attempts(),
         upstream=container.upstream(),
         caching=_caching(container),
+        telling=Telling(
+            bus=container.events(),
+            limits=container.excerpt_limits(),
+            measures=container.measures().gateway,
+        ),
         max_body_bytes=settings.gateway_max_body_bytes,
         max_in_flight=settings.max_in_flight,
         drain_s=settings.gateway_drain_s,
@@ -93,6 +97,8 @@ def _caching(container: Container) -> Caching | None:
 
 def _document(file: Path) -> object:
     """Read YAML: plain values only, and no key twice. Raises CannotStart."""
+    from ruamel import yaml  # noqa: PLC0415  who forwards nothing does without it
+
     named = f"{variable('api_config_path')} names {file}, which"
     try:
         text = file.read_text("utf-8")
@@ -102,8 +108,8 @@ def _document(file: Path) -> object:
     except UnicodeDecodeError as error:
         raise CannotStart(f"{named} is not UTF-8") from error
     try:
-        return YAML(typ="safe", pure=True).load(text[:MAX_FILE])  # pure: it reads YAML 1.2
-    except (YAMLError, RecursionError, ValueError) as error:
+        return yaml.YAML(typ="safe", pure=True).load(text[:MAX_FILE])  # pure: it reads YAML 1.2
+    except (yaml.error.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f" at line {mark.line + 1}"
         raise CannotStart(f"{named} is not sound YAML{where}") from error

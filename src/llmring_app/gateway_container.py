@@ -4,10 +4,17 @@ from dependency_injector import providers
 
 from llmring_adapters.gateway.cache_flights import SharedFlights
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
-from llmring_adapters.gateway.journal import BufferedJournal
+from llmring_adapters.gateway.forwarding_memory import SameModel
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.group_commit import GroupCommit
-from llmring_app.choices import cache_policy_of, response_cache_of
+from llmring_app.choices import (
+    cache_policy_of,
+    event_bus_of,
+    event_file_of,
+    excerpt_limits_of,
+    journal_of,
+    response_cache_of,
+)
 from llmring_app.encryption_keys import vault_of
 from llmring_app.foundation import Foundation
 from llmring_core.gateway import (
@@ -33,7 +40,7 @@ from llmring_core.gateway import (
     SettleHold,
 )
 from llmring_core.gateway.caching import FindAnswer, KeepAnswer, PurgeCache
-from llmring_core.gateway.lost_attempts import CloseLostAttempts, RenewLeases, WriteDown
+from llmring_core.gateway.lost_attempts import CloseLostAttempts
 
 
 class GatewayContainer(Foundation):
@@ -44,6 +51,7 @@ class GatewayContainer(Foundation):
 
     vault = providers.Singleton(vault_of, Foundation.settings, new_secret)
     find_access = providers.Singleton(cached_access, read)
+    resolve_model = providers.Singleton(SameModel)
     find_provider_keys = providers.Singleton(cached_provider_keys, read)
     tally = providers.Singleton(BufferedTally, begin)
     charges = providers.Singleton(
@@ -51,10 +59,12 @@ class GatewayContainer(Foundation):
     )
 
     journal = providers.Singleton(
-        BufferedJournal,
-        providers.Factory(WriteDown, begin=begin, clock=clock),
-        providers.Factory(RenewLeases, begin=begin, clock=clock),
+        journal_of, Foundation.settings, begin, clock, Foundation.measures
     )
+    gateway_measures = Foundation.measures.provided.gateway
+    events = providers.Singleton(event_bus_of, Foundation.settings)
+    excerpt_limits = providers.Singleton(excerpt_limits_of, Foundation.settings)
+    event_file = providers.Singleton(event_file_of, Foundation.settings)
 
     recognise_token = providers.Factory(RecogniseToken, find=find_access, clock=clock)
     charge_request = providers.Factory(ChargeRequest, intake=charges, tally=tally, clock=clock)

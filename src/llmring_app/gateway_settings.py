@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta
 
 from llmring_app.cache_settings import CacheSettings
-from llmring_app.setting_types import Flag
+from llmring_app.setting_types import FileName, Flag
 
 ProviderFile: TypeAlias = Annotated[
     Annotated[str, Meta(min_length=1)] | None, Meta(description="the name of a file")
@@ -23,6 +23,12 @@ Size: TypeAlias = Annotated[
 ]
 Calls: TypeAlias = Annotated[
     int, Meta(ge=1, le=100_000, description="a whole number from 1 to 100000")
+]
+Excerpt: TypeAlias = Annotated[
+    int, Meta(ge=0, le=2**24, description="a whole number of bytes from 0 to 16777216")
+]
+Events: TypeAlias = Annotated[
+    int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")
 ]
 
 
@@ -42,3 +48,8 @@ class GatewaySettings(CacheSettings, frozen=True, kw_only=True):
     gateway_keep_alive_s: Wait = 30
     gateway_drain_s: Drain = 10
     gateway_drain_bytes: Size = 4 * 1024**2
+    observability_enabled: Flag = True  # false: nothing of calls is told to anybody
+    observability_buffer_size: Events = 1000  # that wait for each who listens
+    observability_max_request_body_bytes: Excerpt = 64 * 1024
+    observability_max_response_body_bytes: Excerpt = 256 * 1024
+    file_event_log: FileName = None  # without it, events are not written to a file

@@ -2,49 +2,68 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from llmring_app.container import Container
 from llmring_core.errors import LLMRingError
 
-EVERY_S = 1.0  # what unlimited tokens were used for is written down, and seen, so late
-LAPSE_EVERY = 30  # of those turns
+WRITE_S = 1.0  # uses of tokens are written down, and what ended is forgotten, so late
+CLOSE_S = 15.0  # between renewals of leases; several have to fail before one runs out
+LAPSE_S = 30.0
+
+Chore = Callable[[], Awaitable[object]]
 
 log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def gateway_kept(container: Container) -> AsyncIterator[None]:
-    """Write down uses of tokens and let go of lost holds, beside whatever the block does."""
-    task = asyncio.create_task(_keep(container))
+    """Write down uses of tokens, and close what crashes left, beside what the block does."""
+    tally, journal = container.tally(), container.journal()
+    chores = [
+        _every(WRITE_S, tally.flush, "uses of tokens are not counted"),
+        _every(WRITE_S, journal.flush, "calls that ended are still written down as under way"),
+        _every(CLOSE_S, lambda: closed(container), "lost calls are not closed"),
+        _every(LAPSE_S, container.lapse_holds(), "budgets of lost calls are not let go of"),
+    ]
+    tasks = [asyncio.create_task(chore) for chore in chores]
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await container.charges().close()
-        try:
-            await container.tally().flush()
-        except LLMRingError as error:
-            log.warning("some uses of tokens were not counted: %s", error)
+        await _at_last(tally.flush, "some uses of tokens were not counted")
+        await _at_last(journal.close, "some calls stay written down as under way")
 
 
-async def _keep(container: Container) -> None:
-    tally, lapse = container.tally(), container.lapse_holds()
-    turn, said = 0, False  # one outage is one line
+async def closed(container: Container) -> None:
+    """Close what other servers lost. What this one has under way is renewed just before."""
+    await container.journal().renew()
+    lost = await container.close_lost_attempts()()
+    container.measures().lost_attempts += lost
+
+
+async def _every(seconds: float, chore: Chore, otherwise: str) -> None:
+    """Do ``chore`` now and again; where it cannot be done, say what follows."""
+    said = False  # one outage is one line
     while True:
-        await asyncio.sleep(EVERY_S)
-        turn += 1
         try:
-            await tally.flush()
-            if turn % LAPSE_EVERY == 0:
-                await lapse()
+            await chore()
             said = False
         except LLMRingError as error:
             if not said:
-                log.warning("uses of tokens are not counted for now: %s", error)
+                log.warning("%s for now: %s", otherwise, error)
             said = True
         except Exception:  # a bug here must not end it
-            log.exception("uses of tokens were not counted")
+            log.exception(otherwise)
+        await asyncio.sleep(seconds)
+
+
+async def _at_last(chore: Chore, otherwise: str) -> None:
+    try:
+        await chore()
+    except LLMRingError as error:
+        log.warning("%s: %s", otherwise, error)

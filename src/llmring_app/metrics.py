@@ -1,7 +1,6 @@
 """What was counted, as Prometheus text: made when somebody asks, so counting costs an addition."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily as Counter
@@ -13,9 +12,12 @@ from prometheus_client.registry import Collector
 from llmring_adapters.group_commit import GROUP_BOUNDS
 from llmring_adapters.usage.measures import IntakeMeasures
 from llmring_app.container import Container
+from llmring_app.gateway_metrics import events_told, gateway_calls, historic
 from llmring_app.measures import Measures
+from llmring_app.prometheus import buckets
 from llmring_core import __version__
 from llmring_http.measures import BOUNDS_S, RequestMeasures
+from llmring_http.metrics import Figures
 
 
 def exposition(container: Container) -> bytes:
@@ -24,6 +26,20 @@ def exposition(container: Container) -> bytes:
     registry.register(_Families(container))
     ProcessCollector(registry=registry)  # its memory, CPU, start and open files, on Linux
     return generate_latest(registry)
+
+
+def figures(container: Container) -> Figures:
+    """Return the few figures that other gateways show as JSON."""
+    measures = container.measures()
+    return Figures(
+        uptime_seconds=measures.uptime_s,
+        request_count=measures.gateway.answers,
+        error_count=measures.gateway.errors,
+        cache_hits=measures.cache.hits,
+        cache_misses=measures.cache.misses,
+        cache_bypass=measures.cache.bypasses,
+        cache_stores=measures.cache.stores,
+    )
 
 
 class _Families(Collector):
@@ -37,6 +53,14 @@ class _Families(Collector):
         yield from _requests(measures.requests)
         yield from _calls(measures.intake, self._container.intake().waiting)
         yield from _registry(self._container, measures)
+        yield from gateway_calls(measures.gateway)
+        yield from events_told(self._container.events(), self._container.event_file())
+        yield from historic(measures)
+        open_ones, lost = self._container.journal().open, measures.lost_attempts
+        yield Gauge("llmring_gateway_attempts_open", "Calls to providers under way.", open_ones)
+        yield Counter(
+            "llmring_gateway_attempts_lost", "Calls under way in a crash, now closed.", lost
+        )
         outages = measures.outages.count
         yield Counter(
             "llmring_database_failures", "Transactions the database did not carry out.", outages
@@ -64,7 +88,7 @@ def _requests(measures: RequestMeasures) -> Iterator[Metric]:
         labels=["route"],
     )
     for route, taken in measures.durations.items():
-        durations.add_metric([route], _buckets(BOUNDS_S, taken.within), taken.seconds)
+        durations.add_metric([route], buckets(BOUNDS_S, taken.within), taken.seconds)
     yield durations
 
 
@@ -78,7 +102,7 @@ def _calls(measures: IntakeMeasures, waiting: int) -> Iterator[Metric]:
         yield Counter(name, what, count)
     yield Gauge("llmring_calls_waiting", "Calls that wait for their commit.", waiting)
     sizes = Histogram("llmring_commit_calls", "Calls committed together.")
-    sizes.add_metric([], _buckets(GROUP_BOUNDS, measures.groups), measures.calls)
+    sizes.add_metric([], buckets(GROUP_BOUNDS, measures.groups), measures.calls)
     yield sizes
 
 
@@ -95,8 +119,3 @@ def _registry(container: Container, measures: Measures) -> Iterator[Metric]:
     tried, failed = measures.refreshes, measures.failed_refreshes
     yield Counter("llmring_registry_refreshes", "Refreshes of the price list.", tried)
     yield Counter("llmring_registry_refresh_failures", "Refreshes that left prices stale.", failed)
-
-
-def _buckets(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
-    names = [*(str(float(bound)) for bound in bounds), "+Inf"]
-    return list(zip(names, map(float, accumulate(counts)), strict=True))

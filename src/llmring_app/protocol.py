@@ -60,15 +60,15 @@ class JoiningTransport(Transport):
 
     def write(self, data: Any) -> None:
         if self._held:
-            data, self._held = self._held + data, b""
-            self._transport.write(data)
+            self._held += data
+            self._release()
         elif data:
             self._held = bytes(data)
             self._loop.call_soon(self._release)
 
     def _release(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
+        held, self._held = self._held, b""
+        if held and not self._transport.is_closing():  # its caller may have left meanwhile
             self._transport.write(held)
 
     def close(self) -> None:

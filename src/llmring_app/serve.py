@@ -14,14 +14,17 @@ from llmring_adapters.database import ping
 from llmring_app.container import Container, use_cases
 from llmring_app.cosigning import log_cosigned
 from llmring_app.database import opened
+from llmring_app.event_log import events_kept
 from llmring_app.forwarding import forwarding, proxy_of
 from llmring_app.gateway_upkeep import gateway_kept
 from llmring_app.log_keys import check_log_key
-from llmring_app.metrics import exposition
+from llmring_app.metrics import exposition, figures
 from llmring_app.refreshing import kept_fresh
+from llmring_app.runtime import pauses_counted
 from llmring_app.sequencing import log_continued
 from llmring_app.settings import Settings
 from llmring_http.app import create_app
+from llmring_http.metrics import Metrics
 from llmring_http.options import HttpOptions, no_redis
 
 COLLECT_AFTER = 50_000  # objects made and not freed
@@ -49,7 +52,7 @@ def application(container: Container) -> ASGIApp:
         max_in_flight=settings.max_in_flight,
         requests=container.measures().requests,
         access_log=settings.access_log,
-        metrics=partial(exposition, container),
+        metrics=Metrics(partial(exposition, container), partial(figures, container)),
         metrics_token=settings.metrics_token,
         management_token=settings.management_token,
         project_delete=settings.gateway_project_delete,
@@ -65,12 +68,14 @@ def application(container: Container) -> ASGIApp:
                 container.vault()  # a key that cannot be used is found out now
             _collect_rarely()
             async with (
+                pauses_counted(container.measures().pauses),
                 container.registry_client(),
                 aclosing(container.check_board()),
                 kept_fresh(container),
                 log_continued(container),
                 log_cosigned(container),
                 gateway_kept(container),
+                events_kept(container),
                 closing(container),
                 forwarding(container, proxy),
             ):

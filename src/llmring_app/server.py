@@ -16,6 +16,7 @@ from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
+from llmring_app.choices import event_file_of
 from llmring_app.container import Container
 from llmring_app.database import opened
 from llmring_app.errors import CannotStart
@@ -50,6 +51,7 @@ def prepare(settings: Settings, host: str, port: int, workers: int) -> socket.so
         providers_of(settings, Path(settings.api_config_path))  # what is wrong is said here, once
     listener = listening(host, port)  # first: without an address nothing should be changed
     try:
+        event_file_of(settings)
         asyncio.run(_up_to_date(settings))
     except BaseException:
         listener.close()

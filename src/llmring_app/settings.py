@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from msgspec import convert, json, to_builtins
 
 from llmring_adapters.database import url_of
-from llmring_adapters.redis import pool_of
+from llmring_adapters.redis import BoundedRedis
 from llmring_app.dotenv import read_dotenv
 from llmring_app.errors import BadSetting
 from llmring_app.gateway_settings import GatewaySettings
@@ -62,6 +62,11 @@ TWINS: Final = {
         "http_cache_stream_responses",
         "redis_cache_url",
         "redis_cache_key_prefix",
+        "observability_enabled",
+        "observability_buffer_size",
+        "observability_max_request_body_bytes",
+        "observability_max_response_body_bytes",
+        "file_event_log",
     )
 }
 LISTS: Final = ("cors_origins", "witnesses")
@@ -269,7 +274,7 @@ def _check_address(field: str, text: str) -> None:
     if field == "database_url":
         url_of(text)
     elif field in ("redis_url", "redis_cache_url"):
-        pool_of(text)
+        _ = BoundedRedis(text)
     elif field == "witnesses":
         _ = [witness_in(item) for item in _items(text)]
     elif field.endswith("_url"):

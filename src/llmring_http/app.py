@@ -20,7 +20,7 @@ from llmring_http.gateway.proxy import Proxy, with_gateway
 from llmring_http.guard import guarded
 from llmring_http.health.routes import HealthController
 from llmring_http.management.routes import management_routes
-from llmring_http.metrics import metrics_route
+from llmring_http.metrics import metrics_routes
 from llmring_http.options import HttpOptions, Lifespan
 from llmring_http.problems import domain_problem, http_problem, unexpected_problem
 from llmring_http.receipts.certification import CertificationController
@@ -109,7 +109,7 @@ def create_litestar(
     )
     metrics = []
     if options.metrics is not None:
-        metrics = [metrics_route(options.metrics, options.metrics_token)]
+        metrics = metrics_routes(options.metrics, options.metrics_token)
     management = management_routes(options.management_token, options.project_delete)
     return Litestar(
         [*HANDLERS, log, *bulk, *metrics, management],

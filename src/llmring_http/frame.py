@@ -23,6 +23,7 @@ EVERY_ANSWER = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"vary", VARY),
 ]
+MAX_NAME = 255  # characters of a model, as of all that is stored
 NOT_STORED = (b"cache-control", b"no-store")
 NO_CONTENT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
@@ -85,6 +86,7 @@ def framed(
 
 def _log(method: str, route: str, status: int, seconds: float, state: dict[str, Any]) -> None:
     """Log a request by its route: what a caller writes into a path or query may be a secret."""
+    model = state.get("model")
     facts = {
         "method": known(method),
         "route": route,
@@ -92,6 +94,9 @@ def _log(method: str, route: str, status: int, seconds: float, state: dict[str, 
         "duration_ms": round(seconds * 1000, 3),
         "request_id": state["request_id"],
         "project": state.get("project"),
+        "token_id": state.get("token_id"),  # this and what follows: of calls to be forwarded
+        "provider": state.get("provider"),
+        "model": model and str(model)[:MAX_NAME],
     }
     log.info("request", extra=facts)
 

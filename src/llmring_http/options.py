@@ -9,6 +9,7 @@ from litestar import Litestar
 from llmring_core.clock import Clock
 from llmring_core.ids import NewId
 from llmring_http.measures import RequestMeasures
+from llmring_http.metrics import Metrics
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -29,7 +30,7 @@ class HttpOptions:
     max_in_flight: int = 4096  # requests
     requests: RequestMeasures = field(default_factory=RequestMeasures)
     access_log: bool = False
-    metrics: Callable[[], bytes] | None = None  # Prometheus text; None: there is no /metrics
+    metrics: Metrics | None = None  # None: there is no /metrics
     metrics_token: str | None = None  # without one, only direct callers nearby are answered
     management_token: str | None = None  # without one, there is no management API
     project_delete: bool = False  # whether managers may delete projects

@@ -4,7 +4,17 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from llmring_core.gateway.forwarding import Head, Provider, Providers, Timeouts
+from llmring_core.gateway.forwarding import (
+    Attempt,
+    Head,
+    Metered,
+    Provider,
+    Providers,
+    Timeouts,
+)
+from llmring_core.ids import UsageId
+from tests.builders.kernel import P1
+from tests.builders.usage import TOKENS
 
 TIMEOUTS = Timeouts(
     connect_s=5, first_byte_s=120, idle_s=60, answer_s=900, stream_s=3600, keep_alive_s=30
@@ -31,6 +41,21 @@ CLAUDE = replace(
     endpoints=("/v1/messages",),
     methods=frozenset({"POST"}),
     models=("claude-*",),
+)
+
+FORWARDED = Attempt(
+    id=UsageId("01990000-0000-7000-8000-0000000000bb"),
+    project=P1,
+    token_id="01990000-0000-7000-8000-0000000000aa",  # noqa: S106  no secret
+    provider="openai",
+    method="POST",
+    endpoint="/v1/chat/completions",
+    model="gpt-4o-mini",
+    status=200,
+    outcome="complete",
+    metered=Metered(tokens=TOKENS, source="provider"),
+    latency_ms=1234,
+    request_id="req-1",
 )
 
 

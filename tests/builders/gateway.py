@@ -9,12 +9,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from llmring_adapters.gateway.cached import stored_access
+from llmring_adapters.gateway.journal import BufferedJournal, SharedLines
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.gateway.vault import LocalVault
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_core.clock import Clock
 from llmring_core.gateway import (
+    Admission,
     Admit,
     ChargeRequest,
     ChargeTogether,
@@ -27,9 +29,11 @@ from llmring_core.gateway import (
     Token,
     Vault,
 )
+from llmring_core.gateway.journal import StartedAttempt
+from llmring_core.gateway.lost_attempts import RenewLeases, WriteDown
 from llmring_core.gateway.projects import place_of
 from llmring_core.gateway.tokens import digest_of, secret_of
-from llmring_core.ids import HoldId, ProjectId, TokenId
+from llmring_core.ids import HoldId, ProjectId, TokenId, UsageId
 from llmring_core.transactions import Begin
 from tests.builders.accounts import PROJECT
 from tests.builders.kernel import NOON, P1
@@ -61,6 +65,17 @@ TOKEN = Token(
     cache_hit_count=0,
     last_used_at=None,
 )
+ADMISSION = Admission(
+    project=P1,
+    token=TOKEN.id,
+    default_provider="openai",
+    expires_at=TOKEN.expires_at,
+    is_limited=False,
+    is_budgeted=True,
+    is_usd_limited=True,
+    fallbacks=(),
+    issues_receipts=False,
+)
 HOLD = Hold(
     id=HoldId("01990000-0000-7000-8000-00000000000a"),
     project=P1,
@@ -68,6 +83,16 @@ HOLD = Hold(
     usd=Decimal("0.000000000001"),
     tokens=1,
     lapses_at=NOON + HOUR,
+)
+ATTEMPT = StartedAttempt(
+    id=UsageId(HOLD.id),
+    project=P1,
+    token=TOKEN.id,
+    provider="öpénai",
+    endpoint="/v1/chat/completions",
+    model="gpt-4o-mini №7 \U0001f600",
+    request_id="req.1-2_3",
+    started_at=NOON,
 )
 SEALED_KEY = SealedKey(provider="openai", key_id="enc_1", sealed=bytes(range(256)), shown="sk-...")
 
@@ -82,6 +107,16 @@ def token(number: int = 1, **changes: Any) -> Token:
 def hold(number: int, **changes: Any) -> Hold:
     id = HoldId(f"01990000-0000-7000-8000-{number:012x}")
     return replace(HOLD, **({"id": id} | changes))
+
+
+def attempt(number: int, **changes: Any) -> StartedAttempt:
+    """Return the attempt of that number; the hold of that number is its."""
+    return replace(ATTEMPT, **({"id": UsageId(hold(number).id)} | changes))
+
+
+def journal(begin: Begin[AllWork], clock: Clock) -> BufferedJournal:
+    """A journal of its own, as another process has."""
+    return BufferedJournal(WriteDown(SharedLines(begin), clock), RenewLeases(begin, clock))
 
 
 async def kept(begin: Begin[AllWork], *tokens: Token, **settings: Any) -> None:
@@ -123,3 +158,4 @@ async def add_gateway(work: AllWork) -> None:
     await work.budgets.limit(TOKEN.id, Limits(max_usd=HOLD.usd))
     await work.budgets.limit(P1, Limits(max_tokens=2**53 - 1))
     await work.budgets.hold(HOLD)
+    await work.attempts.add([ATTEMPT], NOON + HOUR)

@@ -166,6 +166,24 @@ class TestSettling:
         assert (found.spent_usd, found.spent_tokens) == (MOST_USD, MOST_TOKENS)
 
 
+class TestRenewing:
+    async def test_holds_longer_what_is_still_held(self, begin: Begin[AllWork]) -> None:
+        await limit(begin, token=Limits(max_tokens=10))
+        await holds(begin, hold(1), hold(2), hold(3))
+        async with begin() as work:
+            await work.budgets.renew([hold(1).id, hold(2).id, hold(4).id], NOON + 2 * HOUR)
+        assert [await lapse(begin, HOUR), await lapse(begin, 2 * HOUR)] == [1, 2]
+
+    async def test_what_has_lapsed_is_not_held_again(self, begin: Begin[AllWork]) -> None:
+        await limit(begin, token=Limits(max_tokens=10))
+        await holds(begin, HOLD)
+        await lapse(begin, HOUR)
+        async with begin() as work:
+            await work.budgets.renew([HOLD.id], NOON + 2 * HOUR)
+        assert await lapse(begin, 2 * HOUR) == 0
+        assert (await budgets(begin))[TOKEN.id].held_tokens == 0
+
+
 class TestLapsing:
     async def test_lets_go_of_what_was_held_too_long(self, begin: Begin[AllWork]) -> None:
         limits = Limits(max_usd=Decimal(1), max_tokens=10)

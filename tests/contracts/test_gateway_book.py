@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_core.accounts import DuplicateProject
+from llmring_core.gateway.projects import MAX_FALLBACKS
 from llmring_core.transactions import Begin
 from tests.builders.accounts import PROJECT, project
 from tests.builders.gateway import GATEWAY_PROJECT, SEALED_KEY, kept
@@ -17,15 +18,19 @@ LATER = NOON + timedelta(days=1)
 
 class TestGatewayBook:
     async def test_gives_back_exactly_what_was_added(self, begin: Begin[AllWork]) -> None:
-        await kept(begin, is_active=False, deactivated_at=LATER, default_provider="anthropic")
+        settings = {
+            "is_active": False,
+            "deactivated_at": LATER,
+            "default_provider": "anthropic",
+            "fallbacks": ("a" * 64, "openai", "openai"),
+            "issues_receipts": True,
+        }
+        await kept(begin, **settings)
+        added = replace(GATEWAY_PROJECT, **settings)
         async with begin() as work:
             for locked in (False, True):
-                assert await work.gateway.find(P1, locked=locked) == replace(
-                    GATEWAY_PROJECT,
-                    is_active=False,
-                    deactivated_at=LATER,
-                    default_provider="anthropic",
-                )
+                assert await work.gateway.find(P1, locked=locked) == added
+            assert await work.gateway.all() == [added]
             assert await work.gateway.find(P2) is None
 
     async def test_a_project_has_settings_once(self, begin: Begin[AllWork]) -> None:
@@ -41,6 +46,18 @@ class TestGatewayBook:
             await work.gateway.change(after)
         async with begin() as work:
             assert await work.gateway.find(P1) == after
+
+    async def test_keeps_the_longest_order_of_providers_and_none(
+        self, begin: Begin[AllWork]
+    ) -> None:
+        await kept(begin)
+        longest = ("9._-" * 16,) * MAX_FALLBACKS
+        for order in (longest, ("b", "a", "b"), ()):
+            after = replace(GATEWAY_PROJECT, fallbacks=order, issues_receipts=bool(order))
+            async with begin() as work:
+                await work.gateway.change(after)
+            async with begin() as work:
+                assert await work.gateway.find(P1) == after
 
     async def test_a_deleted_project_is_not_found(self, begin: Begin[AllWork]) -> None:
         await kept(begin, deleted_at=LATER)

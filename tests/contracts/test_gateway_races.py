@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -33,23 +33,12 @@ from llmring_core.gateway import (
 )
 from llmring_core.ids import HoldId, ProjectId, TokenId
 from llmring_core.transactions import Begin
-from tests.builders.gateway import SECRET, TOKEN, admitting, kept, token
+from tests.builders.gateway import ADMISSION, SECRET, TOKEN, admitting, kept, token
 from tests.builders.kernel import NOON, P1, FakeClock, ids
 from tests.contracts.conftest import SCHEMA
 
 CALLS = 400
 LIMIT = 20
-ADMISSION = Admission(
-    project=P1,
-    token=TOKEN.id,
-    default_provider="openai",
-    expires_at=TOKEN.expires_at,
-    is_limited=False,
-    is_budgeted=True,
-    is_usd_limited=True,
-    fallbacks=(),
-    issues_receipts=False,
-)
 
 
 async def outcomes(calls: list[Awaitable[Any]]) -> Counter[str]:
@@ -63,8 +52,18 @@ def process(begin: Begin[AllWork], clock: FakeClock) -> Admit:
     return admitting(begin, clock, cached_access(begin))
 
 
-def holding(begin: Begin[AllWork], clock: FakeClock, prefix: int = 0) -> HoldBudget:
-    return HoldBudget(begin, LapseHolds(begin, clock), clock, ids(prefix))
+Hold = Callable[[Admission, Decimal, int], Awaitable[HoldId | None]]
+
+
+def holding(begin: Begin[AllWork], clock: FakeClock, prefix: int = 0) -> Hold:
+    """Hold under an id of its own, and return that where anything is held."""
+    hold_budget, new_id = HoldBudget(begin, LapseHolds(begin, clock), clock), ids(prefix)
+
+    async def hold(admission: Admission, usd: Decimal, tokens: int) -> HoldId | None:
+        id = HoldId(new_id())
+        return id if await hold_budget(admission, id, usd, tokens) else None
+
+    return hold
 
 
 async def request_count(begin: Begin[AllWork]) -> int:
@@ -195,7 +194,7 @@ async def test_whatever_happens_spent_and_held_never_pass_the_limit(
                 held = await hold(admission, Decimal(first), second)
                 under_way += [(held, second)] if held else []
         elif kind == "wait":
-            clock.pass_by(timedelta(minutes=2))
+            clock.pass_by(timedelta(seconds=20))
         elif under_way:
             id, most = under_way.pop(first % len(under_way))
             used = min(second, most) if kind == "settle" else 0

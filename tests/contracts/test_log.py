@@ -59,6 +59,11 @@ class TestLog:
         with pytest.raises(NotInLog):
             await ReadCheckpoint(begin)()
 
+    async def test_proves_nothing_before_the_first(self, begin: Begin[AllWork]) -> None:
+        await added(begin, [leaf(0)])
+        with pytest.raises(NotInLog):
+            await proof_of(begin, leaf(0).id, SALT)
+
     async def test_an_empty_log_signs_the_empty_tree(self, begin: Begin[AllWork]) -> None:
         assert await ContinueLog(begin, begin, SIGNER)() == 0
         found = await checkpoint(begin)

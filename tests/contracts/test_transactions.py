@@ -177,6 +177,14 @@ class TestReads:
             async with asyncio.timeout(2), reads() as reading:
                 assert await reading.usage.newest(P1, EVERYTHING, 5) == [RECORD]
 
+    async def test_leave_a_connection_on_which_blocks_are_whole(
+        self, begin: Begin[AllWork], request: pytest.FixtureRequest
+    ) -> None:
+        await stored(sql_reads(request.getfixturevalue("engine")))
+        with pytest.raises(Stop):
+            await fail(begin)
+        assert await stored(begin) == [False] * 5
+
 
 async def test_a_database_that_is_away_is_reported_as_such() -> None:
     engine = open_engine("postgresql://127.0.0.1:1/nowhere", "llmring")

@@ -80,6 +80,16 @@ class TestUsageLedger:
         await kept(begin, record)
         assert await newest(begin) == [record]
 
+    @pytest.mark.parametrize("record", [LARGEST, BARE])
+    async def test_finds_a_record_by_its_id_for_its_project_alone(
+        self, begin: Begin[UsageWork], record: UsageRecord
+    ) -> None:
+        await kept(begin, usage_record(), record)
+        async with begin() as work:
+            assert await work.usage.find(P1, record.id) == record
+            assert await work.usage.find(P2, record.id) is None
+            assert await work.usage.find(P1, usage_record().id) is None
+
     async def test_is_empty_at_first(self, begin: Begin[UsageWork]) -> None:
         assert await newest(begin) == []
 

@@ -116,6 +116,7 @@ async def gateway(
     *,
     meters: Any = FrameMeter,
     record: Any = None,
+    resolve: Any = None,
     keys: Sequence[str] = ("openai",),
     project: dict[str, Any] | None = None,
     **settings: Any,
@@ -136,6 +137,8 @@ async def gateway(
     container.meters.override(providers.Object(meters))
     if record is not None:
         container.record_attempt.override(providers.Object(record))
+    if resolve is not None:
+        container.resolve_model.override(providers.Object(resolve))
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(web_config(application(container), read))
     serving = asyncio.create_task(server.serve([listener]))

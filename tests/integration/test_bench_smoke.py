@@ -9,8 +9,11 @@ from decimal import Decimal
 
 import pytest
 from bench.books import Mismatch, Sums, check
+from bench.calls import CacheableCalls, Calls, Streams
 from bench.load import HOST, drive, percentile
-from bench.processes import empty_server
+from bench.processes import empty_server, own_server
+from bench.provider import COMPLETION, DONE, FRAMES
+from bench.streams import Listener
 from bench.traffic import Batches, Repeated, SingleCalls, Unpriced, request
 
 NAME = re.compile(rb'"client_log_id":"([^"]+)"')
@@ -53,6 +56,75 @@ class TestTheClient:
             pytest.raises(Unpriced, match="unpriced"),
         ):
             drive(port, SingleCalls(), 1, seconds=30, count=1)
+
+
+class TestTheProvider:
+    """Every answer is compared with what it should be, byte by byte or frame by frame."""
+
+    def test_answers_through_a_bare_pass_through_as_it_does_itself(self) -> None:
+        with (
+            own_server("provider") as provider,
+            own_server("passing", "--to", str(provider.port)) as passing,
+        ):
+            for port in (provider.port, passing.port):
+                calls, streams = Calls("token"), Streams("token")
+                drive(port, calls, 2, seconds=30, count=70)
+                Listener()(port, streams, 2, seconds=30, count=5)
+
+                assert (calls.acknowledged().calls, streams.acknowledged().calls) == (70, 5)
+                assert calls.unanswered == streams.unanswered == 0
+
+    def test_says_when_it_sent_each_frame(self) -> None:
+        listener = Listener()
+        with own_server("provider") as provider:
+            load = listener(provider.port, Streams("token", 3, timed=True), 5, 30, count=5)
+
+        heard = listener.heard
+        assert (load.accepted, heard.most_open, heard.open) == (5, 5, 0)
+        assert (len(heard.first_ms), len(heard.delays_ms)) == (5, 15)
+        assert 0 < heard.delay_p99_ms < load.p99_ms
+
+    def test_tells_its_usage_only_to_those_who_ask(self) -> None:
+        asking = b'{"stream":true,"stream_options":{"include_usage":true}}'
+        with own_server("provider") as provider:
+            _, silent = provider.ask("POST", "/", {}, b'{"stream":true}')
+            _, telling = provider.ask("POST", "/", {}, asking)
+
+        assert (silent.count(b"\n\n"), telling.count(b"\n\n")) == (FRAMES + 1, FRAMES + 2)
+        assert b'"usage"' not in silent
+        assert b'"total_tokens":1380' in telling.split(b"\n\n")[-3]
+
+
+class TestWhatCallersGet:
+    def test_is_not_accepted_with_a_byte_changed(self) -> None:
+        changed = COMPLETION.replace(b"paid twice", b"paid Twice")
+
+        with pytest.raises(AssertionError, match="not the provider's"):
+            Calls("token").accepted(0, changed)
+
+    @pytest.mark.parametrize("frames", [1, 3])
+    def test_is_not_accepted_with_another_number_of_frames(self, frames: int) -> None:
+        pieces = [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"]
+        pieces += [_chunk(b"data: 1\n\n")] * frames + [_chunk(DONE), b"0\r\n\r\n"]
+        with _answering(pieces) as port, pytest.raises(AssertionError, match=f"{frames} of 2"):
+            Listener()(port, Streams("token", 2), 1, 30, count=1)
+
+    def test_may_come_in_any_pieces(self) -> None:
+        whole = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+        whole += _chunk(b'data: {"content":"at 1') + _chunk(b'23"}\n\n' + DONE) + b"0\r\n\r\n"
+        listener, streams = Listener(), Streams("token", 1)
+        with _answering([whole[at : at + 9] for at in range(0, len(whole), 9)]) as port:
+            listener(port, streams, 1, 30, count=2)
+
+        assert streams.acknowledged().calls == len(listener.heard.delays_ms) == 2
+
+    def test_tells_whether_it_comes_from_a_cache(self) -> None:
+        calls = CacheableCalls("token")
+        for state in (b"hit", b"miss"):
+            head = b"HTTP/1.1 200 OK\r\nX-PROXY-CACHE: %b\r\n\r\n" % state
+            calls.accepted(calls.next()[0], head + COMPLETION)
+
+        assert (calls.hits, calls.acknowledged().calls) == (1, 2)
 
 
 class TestBatches:
@@ -100,6 +172,10 @@ def test_percentiles_are_values_that_were_measured() -> None:
 
     assert (percentile(values, 0.5), percentile(values, 0.99)) == (50.0, 99.0)
     assert (percentile([7.0], 0.5), percentile([7.0], 0.99)) == (7.0, 7.0)
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def _batch_answer(accepted: int) -> bytes:

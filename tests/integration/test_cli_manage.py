@@ -57,9 +57,36 @@ class TestProjects:
         assert manage("project", "get", id)[1] == out
         _, table, _ = manage("project", "list")
         header, *rows = table.splitlines()
-        assert header.split() == ["ID", "NAME", "API", "KEY", "IS", "ACTIVE", "CREATED", "UPDATED"]
+        titles = "ID NAME API KEY IS ACTIVE CREATED UPDATED FALLBACKS ISSUES RECEIPTS"
+        assert header.split() == titles.split()
         (row,) = [row for row in rows if row.startswith(id)]
         assert row.index("cli-two") == header.index("NAME") and KEY not in table
+
+    def test_have_an_order_of_providers_and_receipts(self, manage: Command) -> None:
+        id = made(manage, "cli-order")
+        words = ("--fallback", "openai", "--fallback", "groq", "--receipts")
+        _, out, _ = manage("project", "update", id, *words)
+        assert out.splitlines()[-2:] == ["Fallbacks: openai, groq", "Receipts: yes"]
+        _, table, _ = manage("project", "list")
+        (row,) = [row for row in table.splitlines() if row.startswith(id)]
+        assert row.split()[-3:] == ["openai,", "groq", "yes"]
+        _, out, _ = manage("project", "update", id, "--name", "cli-order-2", "--json")
+        kept = json.loads(out)
+        assert (kept["fallbacks"], kept["issues_receipts"]) == (["openai", "groq"], True)
+        words = ("--no-fallback", "--no-receipts", "--json")
+        after = json.loads(manage("project", "update", id, *words)[1])
+        assert (after["fallbacks"], after["issues_receipts"]) == ([], False)
+
+    def test_are_made_with_all_of_it(self, manage: Command) -> None:
+        words = ("--name", "cli-whole", "--api-key", KEY, "--fallback", "groq", "--receipts")
+        _, out, _ = manage("project", "create", *words, "--json")
+        whole = json.loads(out)
+        assert (whole["fallbacks"], whole["issues_receipts"]) == (["groq"], True)
+
+    def test_say_which_setting_is_wrong(self, manage: Command) -> None:
+        id = made(manage, "cli-wrong")
+        code, _, said = manage("project", "update", id, "--fallback", "Open AI")
+        assert code == 1 and said.startswith("Error: HTTP 400: fallbacks: must name a provider")
 
     def test_that_may_not_be_deleted_are_one_clear_line(self, manage: Command) -> None:
         code, out, said = manage("project", "delete", made(manage, "cli-kept"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from llmring_adapters.gateway.web import WebUpstream
 from tests.integration.gateway import DONE, Gateway, gateway, post, until
 from tests.integration.upstream import (
     END,
@@ -41,18 +42,21 @@ async def for_ever(_: Sent, writer: asyncio.StreamWriter) -> None:
 
 
 async def left_after(server: Gateway, size: int) -> None:
-    """Call, read the head and ``size`` bytes more, and leave with RST."""
+    """Call, read the head and as many bytes of the body, or a few more, and leave with RST."""
     reader, writer = await asyncio.open_connection(*server.address)
     writer.write(post())
     if size >= 0:
         await reader.readuntil(b"\r\n\r\n")
-        await reader.readexactly(size)
+        length = 1
+        while size > 0 and length > 0:  # chunks, however they were joined on their way
+            length = int(await reader.readuntil(b"\r\n"), 16)
+            size -= len(await reader.readexactly(length + len(b"\r\n"))) - len(b"\r\n")
     writer.transport.abort()
 
 
 @pytest.mark.parametrize("drain_s", [10, 0])
 async def test_who_leaves_at_any_frame_is_recorded_once(tmp_path: Path, drain_s: int) -> None:
-    sizes = [sum(len(chunk(frame)) for frame in FRAMES[:count]) for count in range(len(FRAMES) + 1)]
+    sizes = [sum(map(len, FRAMES[:count])) for count in range(len(FRAMES) + 1)]
     async with (
         upstream(by_frames) as provider,
         gateway(tmp_path, provider.url, gateway_drain_s=drain_s) as server,
@@ -196,6 +200,8 @@ async def test_a_server_asked_to_stop_records_what_it_still_reads(tmp_path: Path
 
 async def nothing_is_asked(server: Gateway) -> None:
     async def is_idle() -> bool:
-        return server.container.upstream()._slots["openai"] == 0
+        web = server.container.upstream()
+        assert isinstance(web, WebUpstream)
+        return web._slots["openai"] == 0
 
     await until(is_idle)

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.builders.kernel import P1
 from tests.integration.gateway import (
     SECRET,
     YAML,
@@ -14,6 +16,7 @@ from tests.integration.gateway import (
     post,
     split,
 )
+from tests.integration.manager import TOKEN
 from tests.integration.upstream import STREAM_HEAD, always, chunk, upstream, whole
 
 SECOND = """  second:
@@ -60,6 +63,23 @@ async def test_the_next_provider_answers_in_its_place(tmp_path: Path, failing: o
         ("openai", "upstream_error"),
         ("second", "complete"),
     ]
+
+
+async def test_an_order_that_was_set_over_http_is_kept_to(tmp_path: Path) -> None:
+    both, headers = {"fallbacks": ["openai", "second"]}, {"Authorization": f"Bearer {TOKEN}"}
+    async with (
+        upstream(always(TOO_MANY)) as first,
+        upstream(always(GOOD)) as second,
+        gateway(
+            tmp_path, first.url, yaml(second.url), keys=BOTH["keys"], management_token=TOKEN
+        ) as server,
+        httpx.AsyncClient(base_url=server.url, headers=headers) as manager,
+    ):
+        changed = await manager.patch(f"/manage/projects/{P1}", json=both)
+        answered = split(await server.raw(post()))[0]
+
+    assert changed.json()["fallbacks"] == both["fallbacks"]
+    assert (answered, len(first.sent), len(second.sent)) == (200, 1, 1)
 
 
 async def test_the_last_answer_is_the_callers_whatever_it_is(tmp_path: Path) -> None:

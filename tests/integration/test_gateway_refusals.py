@@ -7,8 +7,10 @@ from typing import NamedTuple
 import pytest
 from msgspec import json
 
+from llmring_core.errors import Overloaded
 from llmring_core.gateway.forwarding import Asked, Meter
-from llmring_core.usage import TotalsOverflow
+from llmring_core.usage import TotalsOverflow, UsageRecord
+from tests.builders.usage import RECORD
 from tests.integration.gateway import (
     TOKEN,
     FrameMeter,
@@ -205,6 +207,27 @@ async def test_what_cannot_be_recorded_is_not_given(tmp_path: Path) -> None:
 
     assert split(answer)[0] == 422
     assert b"usage" not in split(answer)[2]
+
+
+async def test_what_is_paid_for_waits_for_a_server_that_is_overloaded(tmp_path: Path) -> None:
+    class Busy:
+        tries = 0
+
+        async def __call__(self, _: object) -> UsageRecord:
+            self.tries += 1
+            if self.tries < 3:
+                raise Overloaded
+            return RECORD
+
+    busy = Busy()
+    async with (
+        upstream(always(whole(b'{"usage":7}'))) as provider,
+        gateway(tmp_path, provider.url, record=busy) as server,
+    ):
+        status, _, body = split(await server.raw(post()))
+
+    assert (status, body) == (200, b'{"usage":7}')
+    assert (busy.tries, len(provider.sent)) == (3, 1)
 
 
 async def test_a_meter_that_fails_keeps_no_answer_back(tmp_path: Path) -> None:

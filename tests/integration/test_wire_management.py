@@ -8,6 +8,8 @@ from msgspec import json
 from tests.integration.manager import KEY, NOBODY, SHOWN, TOKEN, Manager, refused
 from tests.integration.server import RunningServer, run
 
+PROVIDER_RULE = "must name a provider: up to 64 lower-case letters, digits, dots, _ and hyphens"
+
 
 class TestAccess:
     @pytest.mark.parametrize(
@@ -79,6 +81,70 @@ class TestProjects:
         assert made["provider_keys"] == keys and made["api_key"] == SHOWN
         changed = manage("PATCH", f"/projects/{made['id']}", {"openai_api_key": "abcd"}).json()
         assert changed["provider_keys"] == keys | {"anthropic": "****"}
+
+    def test_have_an_order_of_providers_and_receipts(self, manage: Manager) -> None:
+        usual = manage.project()
+        assert (usual["fallbacks"], usual["issues_receipts"]) == ([], False)
+        order = ["openai", "openai", "groq-2"]
+        made = manage.project(fallbacks=order, issues_receipts=True)
+        assert (made["fallbacks"], made["issues_receipts"]) == (order, True)
+        assert made in manage("GET", "/projects").json()
+        path = f"/projects/{made['id']}"
+        kept = {"fallbacks": None, "issues_receipts": None, "default_provider": "groq"}
+        for change, expected in (
+            (kept, (order, True)),
+            ({"issues_receipts": False}, (order, False)),
+            ({"fallbacks": ["groq"]}, (["groq"], False)),
+            ({"fallbacks": []}, ([], False)),
+        ):
+            after = manage("PATCH", path, change).json()
+            assert (after["fallbacks"], after["issues_receipts"]) == expected
+            assert manage("GET", path).json() == after
+
+    @pytest.mark.parametrize(
+        ("member", "value"),
+        [
+            ("fallbacks", "openai"),
+            ("fallbacks", {"openai": "groq"}),
+            ("fallbacks", ["openai", 1]),
+            ("fallbacks", [["openai"]]),
+            ("fallbacks", ["openai", None]),
+            ("issues_receipts", "always"),
+            ("issues_receipts", 2),
+            ("issues_receipts", ["openai"]),
+        ],
+    )
+    def test_refuse_settings_of_another_type(
+        self, managed_on_sqlite: Manager, member: str, value: object
+    ) -> None:
+        made = managed_on_sqlite.project()
+        create = {"name": f"{made['name']}-2", "api_key": KEY, member: value}
+        for method, path, body in (
+            ("POST", "/projects", create),
+            ("PATCH", f"/projects/{made['id']}", {member: value}),
+        ):
+            answer = managed_on_sqlite(method, path, body)
+            said = refused(answer, 400, "invalid request body")
+            assert [error["loc"] for error in said["detail"]] == [["body", member]]
+
+    @pytest.mark.parametrize(
+        ("fallbacks", "error"),
+        [
+            (["openai"] * 9, "must name at most 8 providers"),
+            *[([name], PROVIDER_RULE) for name in ("", "Open AI", "a b", "a" * 65, "ö", "-a")],
+        ],
+    )
+    def test_refuse_an_order_that_is_none(
+        self, managed_on_sqlite: Manager, fallbacks: list[str], error: str
+    ) -> None:
+        made = managed_on_sqlite.project(fallbacks=["openai"] * 8)
+        create = {"name": f"{made['name']}-2", "api_key": KEY, "fallbacks": fallbacks}
+        for method, path, body in (
+            ("POST", "/projects", create),
+            ("PATCH", f"/projects/{made['id']}", {"fallbacks": fallbacks}),
+        ):
+            refused(managed_on_sqlite(method, path, body), 400, f"fallbacks: {error}")
+        assert managed_on_sqlite("GET", f"/projects/{made['id']}").json() == made
 
     def test_take_the_older_name_of_the_key(self, manage: Manager) -> None:
         assert manage.project(api_key=None, openai_api_key=KEY)["api_key"] == SHOWN

@@ -1,17 +1,40 @@
 """Writing attempts down together, and forgetting them beside the calls."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Final, TypeAlias
 
 from llmring_adapters.group_commit import GroupCommit, Write
-from llmring_core.gateway.journal import AttemptJournal, EndedAttempts, StartedAttempt
+from llmring_core.gateway.journal import (
+    AttemptJournal,
+    AttemptWork,
+    EndedAttempts,
+    StartedAttempt,
+    WriteLines,
+)
 from llmring_core.gateway.lost_attempts import RenewLeases
 from llmring_core.ids import UsageId
+from llmring_core.transactions import Begin
 
 Line: TypeAlias = StartedAttempt | EndedAttempts
+Close: TypeAlias = Callable[[], Awaitable[None]] | None
 
 MAX_ENDED: Final = 100_000  # ids kept while the store is away; those beyond are found as lapsed
 AT_ONCE: Final = 1_000  # ids forgotten in one transaction
+
+
+class SharedLines(WriteLines):
+    """Writes through the stores of ``begin``."""
+
+    def __init__(self, begin: Begin[AttemptWork]) -> None:
+        self._begin = begin
+
+    async def __call__(
+        self, started: Sequence[StartedAttempt], lapses_at: datetime, ended: Sequence[UsageId]
+    ) -> None:
+        async with self._begin() as work:
+            await work.attempts.add(started, lapses_at)
+            await work.attempts.remove(ended)
 
 
 class BufferedJournal(AttemptJournal):
@@ -20,8 +43,8 @@ class BufferedJournal(AttemptJournal):
     Both go the same way, in order: nothing is forgotten before it has been written down.
     """
 
-    def __init__(self, write: Write[Line, None], renew: RenewLeases) -> None:
-        self._lines = GroupCommit[Line, None](write)
+    def __init__(self, write: Write[Line, None], renew: RenewLeases, close: Close = None) -> None:
+        self._lines = GroupCommit[Line, None](write, close)
         self._renew = renew
         self._starting = set[UsageId]()
         self._open = set[UsageId]()
@@ -49,6 +72,9 @@ class BufferedJournal(AttemptJournal):
         self._ended[attempt] = None
         if len(self._ended) > MAX_ENDED:
             del self._ended[next(iter(self._ended))]
+
+    def give_up(self, attempt: UsageId) -> None:
+        self._open.discard(attempt)
 
     async def flush(self) -> None:
         """Forget what ended. Raises Unavailable; then that is left for the next time."""

@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Table,
     false,
+    text,
 )
 
 from llmring_adapters.schema import Names, Usd, UtcDateTime, metadata
@@ -22,7 +23,7 @@ gateway_projects = Table(
     Column("is_active", Boolean, nullable=False),
     Column("deactivated_at", UtcDateTime),
     Column("default_provider", String(64), nullable=False),
-    Column("fallbacks", Names(1024), nullable=False, server_default=""),
+    Column("fallbacks", Names(1024), nullable=False, server_default=text("''")),
     Column("issues_receipts", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

@@ -7,16 +7,20 @@ was measured at 44 ms of processor time for each, where this costs 0.1 ms.
 from asyncio import Timeout, get_running_loop, timeout
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from io import BytesIO
 
 from aiohttp import (
     ClientConnectorError,
     ClientError,
+    ClientPayloadError,
     ClientResponse,
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
     TCPConnector,
 )
+from aiohttp.client_proto import ResponseHandler
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -27,6 +31,7 @@ from llmring_core.gateway.forwarding import (
     UpstreamAnswer,
     UpstreamBroken,
     UpstreamBusy,
+    UpstreamFailed,
     UpstreamRedirects,
     UpstreamRequest,
     UpstreamTimeout,
@@ -39,6 +44,8 @@ MAX_HEADERS = 100
 READ_AHEAD = 64 * 1024  # bytes of an answer; twice as many make the sender wait
 REDIRECTS = frozenset({300, 301, 302, 303, 305, 307, 308})
 SWITCHING = 101
+READABLE = frozenset({"", "chunked", "identity"})  # what a body may be wrapped in on its way
+LARGE = 256 * 1024  # bytes of a body that is sent in pieces
 EVENT_STREAM = "text/event-stream"
 NOT_ADDED = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 
@@ -106,9 +113,10 @@ class WebUpstream(Upstream):
             self._slots[provider.name] -= 1
             raise
         answer = WebAnswer(response, provider, self._slots)
-        if response.status in REDIRECTS or response.status == SWITCHING:
+        problem = _problem_of(response)
+        if problem is not None:
             answer.close()
-            raise UpstreamRedirects if response.status in REDIRECTS else UpstreamBroken
+            raise problem
         return answer
 
     async def close(self) -> None:
@@ -147,10 +155,33 @@ class WebUpstream(Upstream):
         return session
 
 
+class _Connection(ResponseHandler):
+    """Tells a body that its connection is of no use; aiohttp has it wait where chunks are none."""
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        super().set_exception(exc, *cause)
+        body = self._payload
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(ClientPayloadError(str(exc)))
+
+
+def _problem_of(response: ClientResponse) -> UpstreamFailed | None:
+    """Return why the answer with this head cannot be passed on."""
+    if response.status in REDIRECTS:
+        return UpstreamRedirects()
+    wrapped = response.headers.get("Transfer-Encoding", "").strip().lower()
+    if response.status == SWITCHING or wrapped not in READABLE:
+        return UpstreamBroken()
+    return None
+
+
 def _opened(provider: Provider) -> ClientSession:
     times = provider.timeouts
+    connector = TCPConnector(limit=0, keepalive_timeout=times.keep_alive_s)
+    made = partial(_Connection, loop=get_running_loop())
+    connector._factory = made  # type: ignore[assignment]  # mypy knows no subclass of a partial
     return ClientSession(
-        connector=TCPConnector(limit=0, keepalive_timeout=times.keep_alive_s),
+        connector=connector,
         timeout=ClientTimeout(total=None, connect=times.connect_s),
         auto_decompress=False,
         cookie_jar=DummyCookieJar(),  # else one tenant's cookies go along with another's calls
@@ -163,11 +194,11 @@ def _opened(provider: Provider) -> ClientSession:
     )
 
 
-def _sent(body: Body, waiting: Timeout, first_byte_s: float) -> Body | None:
+def _sent(body: Body, waiting: Timeout, first_byte_s: float) -> Body | BytesIO | None:
     """Return ``body`` such that the wait for the answer begins when it has been sent."""
     if isinstance(body, bytes):
         waiting.reschedule(get_running_loop().time() + first_byte_s)
-        return body or None
+        return BytesIO(body) if len(body) > LARGE else body or None
     return _timed(body, waiting, first_byte_s)
 
 

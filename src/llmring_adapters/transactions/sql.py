@@ -26,6 +26,7 @@ from llmring_core.errors import StoreUnavailable
 from llmring_core.transactions import Begin
 
 ANSWER_S = 4.0  # for a whole transaction on PostgreSQL
+AT_ONCE = {"isolation_level": "AUTOCOMMIT"}
 
 
 class SqlWork:
@@ -63,9 +64,14 @@ def sql_transactions(engine: AsyncEngine, outages: Outages | None = None) -> Beg
 
 
 def sql_reads(engine: AsyncEngine, outages: Outages | None = None) -> Begin[AllWork]:
-    """Return transactions that only read, and so wait for no writer."""
+    """Return transactions that only read, and so wait for no writer.
+
+    In PostgreSQL each of their statements sees what is committed by then, as it would between BEGIN
+    and COMMIT; so these are not sent, which saves two of the round trips.
+    """
     counted = outages or Outages()
-    reading = engine.execution_options(**{READ_ONLY: True})
+    options = {READ_ONLY: True} if engine.dialect.name == "sqlite" else AT_ONCE
+    reading = engine.execution_options(**options)
 
     return lambda: _transaction(reading, counted)
 

@@ -33,8 +33,8 @@ class MemoryLog(LogBook, LogSequence):
     async def tiles(self, names: Collection[TileName]) -> dict[TileName, Tile]:
         return {name: self._tiles[name] for name in names if name in self._tiles}
 
-    async def position_of(self, leaf: str) -> int | None:
-        return self._places.get(leaf)
+    async def placed(self, leaf: str) -> tuple[Published | None, int | None]:
+        return await self.newest(), self._places.get(leaf)
 
     async def find(self, leaves: Collection[str]) -> dict[str, bytes]:
         known = (*self._pending.values(), *self._entries.values())

@@ -62,7 +62,8 @@ NEWEST = (
     .order_by(log_checkpoints.c.size.desc())
     .limit(1)
 )
-POSITION = select(log_entries.c.position).where(log_entries.c.id == bindparam("leaf"))
+PLACE = select(log_entries.c.position).where(log_entries.c.id == bindparam("leaf"))
+PLACED = NEWEST.add_columns(PLACE.scalar_subquery().label("place"))
 TILES = select(log_tiles.c.level, log_tiles.c.number, log_tiles.c.hashes).where(
     tuple_(log_tiles.c.level, log_tiles.c.number).in_(bindparam("names", expanding=True))
 )
@@ -91,8 +92,11 @@ class SqlLog(LogBook, LogSequence):
         ]
         return {tile.name: tile for tile in found}
 
-    async def position_of(self, leaf: str) -> int | None:
-        return (await self._connection.execute(POSITION, {"leaf": leaf})).scalar_one_or_none()
+    async def placed(self, leaf: str) -> tuple[Published | None, int | None]:
+        row = (await self._connection.execute(PLACED, {"leaf": leaf})).one_or_none()
+        if row is None:  # without a checkpoint nothing has a place
+            return None, None
+        return Published(size=row.size, note=row.note), row.place
 
     async def find(self, leaves: Collection[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}

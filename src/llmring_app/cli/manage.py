@@ -2,7 +2,7 @@
 
 import os
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +15,17 @@ BASE_URL: Final = "http://localhost:8000"
 BASE_URL_NAME: Final = "MANAGEMENT_API_BASE_URL"
 DAY: Final = 24 * 60  # minutes
 UNITS: Final = {"": 1, "m": 1, "h": 60, "d": DAY}
-PROJECT: Final = ("id", "name", "api_key", "is_active", "created_at", "updated_at")
+PROJECT: Final = {  # by member, its title
+    "id": "ID",
+    "name": "Name",
+    "api_key": "API Key",
+    "is_active": "Active",
+    "created_at": "Created",
+    "updated_at": "Updated",
+    "fallbacks": "Fallbacks",
+    "issues_receipts": "Receipts",
+}
+SETTABLE: Final = ("name", "api_key", "fallbacks", "issues_receipts")
 TOKEN: Final = ("id", "token", "project_id", "is_active", "request_count", "expires_at")
 SHOWN_ID: Final = "as `list` shows it"
 
@@ -28,11 +38,7 @@ def add(commands: Commands) -> None:
     create = _command(projects, "create", "open the gateway to a project", create_project)
     update = _with_id(_command(projects, "update", "change a project", update_project))
     for parser in (create, update):
-        needed = parser is create
-        parser.add_argument("--name", required=needed)
-        parser.add_argument(
-            "--openai-key", "--api-key", dest="key", required=needed, help="the provider's key"
-        )
+        _add_project(parser, needed=parser is create)
     _with_id(_command(projects, "delete", "close the gateway to a project", delete_project))
     tokens = add_group(group, "token", "withering tokens")
     generate = _command(tokens, "generate", "make a token; it is shown once", generate_token)
@@ -49,7 +55,7 @@ def add(commands: Commands) -> None:
 
 
 def list_projects(args: Namespace) -> int:
-    return _print_rows(args, PROJECT, _client(args).call("GET", "projects"))
+    return _print_rows(args, tuple(PROJECT), _client(args).call("GET", "projects"))
 
 
 def get_project(args: Namespace) -> int:
@@ -57,15 +63,13 @@ def get_project(args: Namespace) -> int:
 
 
 def create_project(args: Namespace) -> int:
-    body = {"name": args.name, "api_key": args.key}
-    return _print_project(args, _client(args).call("POST", "projects", body=body))
+    return _print_project(args, _client(args).call("POST", "projects", body=_given(args)))
 
 
 def update_project(args: Namespace) -> int:
-    given = {"name": args.name, "api_key": args.key}
-    body = {name: value for name, value in given.items() if value is not None}
+    body = _given(args)
     if not body:
-        raise CannotStart("nothing to change: give --name or --openai-key")
+        raise CannotStart("nothing to change: give --name, --openai-key or another option")
     return _print_project(args, _client(args).call("PATCH", "projects", args.id, body=body))
 
 
@@ -133,6 +137,36 @@ def _command(commands: Commands, name: str, help: str, run: Any) -> ArgumentPars
     return parser
 
 
+def _add_project(parser: ArgumentParser, *, needed: bool) -> None:
+    parser.add_argument("--name", required=needed)
+    parser.add_argument(
+        "--openai-key", "--api-key", dest="api_key", required=needed, help="the provider's key"
+    )
+    order = parser.add_mutually_exclusive_group()
+    order.add_argument(
+        "--fallback",
+        dest="fallbacks",
+        action="append",
+        metavar="NAME",
+        help="a provider to ask; give it again for the next, or for the same one again",
+    )
+    order.add_argument(
+        "--no-fallback", dest="fallbacks", action="store_const", const=[], help="ask only one"
+    )
+    parser.add_argument(
+        "--receipts",
+        dest="issues_receipts",
+        action=BooleanOptionalAction,
+        help="whether each metered call is to get a receipt",
+    )
+
+
+def _given(args: Namespace) -> dict[str, object]:
+    """Return the members of a project that were given."""
+    members = {name: getattr(args, name) for name in SETTABLE}
+    return {name: value for name, value in members.items() if value is not None}
+
+
 def _with_id(parser: ArgumentParser) -> ArgumentParser:
     parser.add_argument("id", metavar="ID", help=SHOWN_ID)
     return parser
@@ -151,8 +185,7 @@ def _print_project(args: Namespace, project: Any) -> int:
     if args.json:
         print_json(project)
         return 0
-    titles = ("ID", "Name", "API Key", "Active", "Created", "Updated")
-    for title, name in zip(titles, PROJECT, strict=True):
+    for name, title in PROJECT.items():
         print(f"{title}: {_cell(project[name])}")
     return 0
 
@@ -178,6 +211,8 @@ def _cell(value: object) -> str:
     """Write a value for people: an instant to the minute, a flag as yes or no."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(value)
     if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value):
         return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M}"
     return "" if value is None else str(value)

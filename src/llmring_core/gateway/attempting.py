@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from llmring_core.aside import Aside
 from llmring_core.clock import Clock
-from llmring_core.errors import Unavailable
+from llmring_core.errors import Overloaded, Unavailable
 from llmring_core.gateway.admission import Admission
 from llmring_core.gateway.dialects import TokenCounter
 from llmring_core.gateway.errors import PriceUnknown
@@ -111,10 +111,12 @@ class AttemptUnderWay:
             )
         )
 
-    def answered(self, status: int, media_type: str) -> None:
-        """Take note of the answer's head; from now on it can be metered."""
+    def answered(self, status: int, media_type: str, *, is_encoded: bool = False) -> None:
+        """Take note of the answer's head. From now on it can be metered, unless it is encoded."""
         self.status = status
         call = self._call
+        if is_encoded:
+            return
         self._meter = self._parts.meters(
             Asked(
                 provider=call.provider.name,
@@ -147,28 +149,19 @@ class AttemptUnderWay:
     async def record(self, outcome: Outcome, latency_ms: int) -> UsageRecord | None:
         """Commit the record, once, and settle what was held for it; None: there is none to make.
 
-        Raises TotalsOverflow, Overloaded, StoreUnavailable.
+        Raises Overloaded, after which it may be tried again; TotalsOverflow, StoreUnavailable.
         """
         if self._is_over:
             return None
-        self._is_over = True
-        call, admission = self._call, self._admission
-        record = await self._parts.record(
-            Attempt(
-                id=self._id,
-                project=admission.project,
-                token_id=admission.token,
-                provider=call.provider.name,
-                method=call.method,
-                endpoint=call.endpoint,
-                model=call.model,
-                status=self.status,
-                outcome=outcome,
-                metered=await self._final(),
-                latency_ms=latency_ms,
-                request_id=self._request_id,
-            )
-        )
+        self._is_over = True  # also for who stops waiting: it may be committed all the same
+        try:
+            record = await self._parts.record(await self._made(outcome, latency_ms))
+        except Overloaded:
+            self._is_over = False
+            raise
+        except BaseException:
+            self._parts.journal.give_up(self._id)
+            raise
         await self._end(record.cost_usd or Decimal(0), record.tokens.total)
         return record
 
@@ -201,8 +194,26 @@ class AttemptUnderWay:
             try:
                 await self._parts.settle(HoldId(self._id), usd, tokens)
             except Unavailable:
-                return  # whoever closes lost attempts settles it, as it stays written down
+                self._parts.journal.give_up(self._id)  # whoever closes it settles it
+                return
         self._parts.journal.end(self._id)
+
+    async def _made(self, outcome: Outcome, latency_ms: int) -> Attempt:
+        call, admission = self._call, self._admission
+        return Attempt(
+            id=self._id,
+            project=admission.project,
+            token_id=admission.token,
+            provider=call.provider.name,
+            method=call.method,
+            endpoint=call.endpoint,
+            model=call.model,
+            status=self.status,
+            outcome=outcome,
+            metered=await self._final(),
+            latency_ms=latency_ms,
+            request_id=self._request_id,
+        )
 
     async def _final(self) -> Metered:
         """Return what it used; what its provider did not tell is counted, where nobody waits."""

@@ -54,6 +54,21 @@ class AttemptJournal(Protocol):
     def end(self, attempt: UsageId) -> None:
         """Forget it, soon: its record is committed, or nobody was asked. Never waits."""
 
+    def give_up(self, attempt: UsageId) -> None:
+        """Leave it to whoever closes lost attempts: what is left to do for it cannot be done."""
+
+
+class WriteLines(Protocol):
+    """Writes into the journal what happened to attempts."""
+
+    async def __call__(
+        self, started: Sequence[StartedAttempt], lapses_at: datetime, ended: Sequence[UsageId]
+    ) -> None:
+        """Keep what started with a lease until ``lapses_at`` (UTC), then forget what ended.
+
+        All of it or nothing. Raises StoreUnavailable.
+        """
+
 
 class AttemptBook(Protocol):
     """Attempts that are written down, each with a lease."""

@@ -10,7 +10,13 @@ from msgspec.structs import replace
 
 from llmring_core.clock import Clock
 from llmring_core.gateway.forwarding.attempts import MAX_TEXT, storable
-from llmring_core.gateway.journal import LEASE, AttemptWork, EndedAttempts, StartedAttempt
+from llmring_core.gateway.journal import (
+    LEASE,
+    AttemptWork,
+    EndedAttempts,
+    StartedAttempt,
+    WriteLines,
+)
 from llmring_core.ids import HoldId, UsageId
 from llmring_core.transactions import Begin
 from llmring_core.usage import DuplicateUsage, Tokens, UsageRecord, UsageToLog, recorded
@@ -20,18 +26,16 @@ MOST: Final = 200  # closed at a time: that must not take as long as a lease
 
 @dataclass(frozen=True, slots=True)
 class WriteDown:
-    """Keep attempts that start and forget those that ended, in one transaction."""
+    """Keep attempts that start and forget those that ended, all at once."""
 
-    begin: Begin[AttemptWork]
+    write: WriteLines
     clock: Clock
 
     async def __call__(self, entries: Sequence[StartedAttempt | EndedAttempts]) -> list[None]:
         """Raises StoreUnavailable."""
         started = [_written(entry) for entry in entries if isinstance(entry, StartedAttempt)]
         ended = [id for entry in entries if isinstance(entry, EndedAttempts) for id in entry.ids]
-        async with self.begin() as work:
-            await work.attempts.add(started, self.clock() + LEASE)
-            await work.attempts.remove(ended)
+        await self.write(started, self.clock() + LEASE, ended)
         return [None] * len(entries)
 
 

@@ -50,6 +50,8 @@ class CreateProject:
                 is_active=True,
                 deactivated_at=None,
                 default_provider=wanted.default_provider,
+                fallbacks=wanted.fallbacks,
+                issues_receipts=wanted.issues_receipts,
                 created_at=now,
                 updated_at=now,
                 deleted_at=None,
@@ -74,7 +76,7 @@ class ChangeProject:
         now = self.clock()
         async with self.begin() as work:
             before = await _found(work, id, locked=True)
-            after = replace(before, updated_at=now)
+            after = replace(change.over(before), updated_at=now)
             if change.name is not UNSET and change.name != before.name:
                 await work.accounts.rename_project(id, change.name)
                 after = replace(after, name=change.name)
@@ -83,8 +85,6 @@ class ChangeProject:
                 after = replace(after, is_active=change.is_active, deactivated_at=closed_at)
                 if change.revoke_tokens:
                     await work.tokens.revoke_all(id, now)
-            if change.default_provider is not UNSET:
-                after = replace(after, default_provider=change.default_provider)
             await work.gateway.change(after)
             keys = dict(change.provider_keys)
             if change.key is not UNSET:

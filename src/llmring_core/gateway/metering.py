@@ -41,7 +41,7 @@ class WholeBody(Meter):
         self._asked = asked
         self._meter = UsageMeter(dialect)
         self._body = bytearray()
-        self._is_read = False
+        self._result: Metered | None = None
 
     def feed(self, piece: bytes) -> bool:
         if len(self._body) <= MAX_BODY:
@@ -49,10 +49,10 @@ class WholeBody(Meter):
         return False
 
     def result(self) -> Metered:
-        if not self._is_read:
-            self._is_read = True
+        if self._result is None:
             self._meter.body(bytes(self._body))
-        return _metered(self._meter.reading(), whole=True)
+            self._result = _metered(self._meter.reading(), whole=True)
+        return self._result
 
     def estimated(self, by: TokenCounter) -> Metered:
         self.result()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from llmring_core.accounts import MAX_PROJECT_NAME
 from llmring_core.errors import InvalidField
@@ -16,6 +17,7 @@ from llmring_core.text import check_name
 
 DEFAULT_PROVIDER: Final = "openai"
 MAX_PROVIDERS: Final = 32  # of one project
+MAX_FALLBACKS: Final = 8
 KEY: Final = re.compile(r"[!-~]{1,1024}")
 PROVIDER: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 OBSCURED: Final = ("...", "****")  # in a key that was shown, and must not come back
@@ -61,6 +63,8 @@ class ProjectToCreate(Struct, frozen=True, kw_only=True):
     name: str
     provider_keys: Mapping[str, str]  # in clear
     default_provider: str = DEFAULT_PROVIDER
+    fallbacks: tuple[str, ...] = ()
+    issues_receipts: bool = False
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
@@ -68,6 +72,7 @@ class ProjectToCreate(Struct, frozen=True, kw_only=True):
             raise Unacceptable("name and api_key are required")
         check_name("name", self.name, MAX_PROJECT_NAME)
         _check_provider("default_provider", self.default_provider)
+        _check_fallbacks(self.fallbacks)
         _check_keys(self.provider_keys)
 
 
@@ -78,6 +83,8 @@ class ProjectChange(Struct, frozen=True, kw_only=True):
     is_active: bool | UnsetType = UNSET
     revoke_tokens: bool = False  # when this very change switches the project off
     default_provider: str | UnsetType = UNSET
+    fallbacks: tuple[str, ...] | UnsetType = UNSET
+    issues_receipts: bool | UnsetType = UNSET
     key: str | UnsetType = UNSET  # of the default provider, in clear
     provider_keys: Mapping[str, str] = {}  # in clear; those of other providers stay
     limits: LimitsChange = LimitsChange()
@@ -89,9 +96,21 @@ class ProjectChange(Struct, frozen=True, kw_only=True):
             check_name("name", self.name, MAX_PROJECT_NAME)
         if self.default_provider is not UNSET:
             _check_provider("default_provider", self.default_provider)
+        if self.fallbacks is not UNSET:
+            _check_fallbacks(self.fallbacks)
         if self.key is not UNSET:
             _check_key(self.key)
         _check_keys(self.provider_keys)
+
+    def over(self, before: GatewayProject) -> GatewayProject:
+        """Return ``before`` with the settings of calls that are set here in their place."""
+        provider, order, receipts = self.default_provider, self.fallbacks, self.issues_receipts
+        return replace(
+            before,
+            default_provider=before.default_provider if provider is UNSET else provider,
+            fallbacks=before.fallbacks if order is UNSET else order,
+            issues_receipts=before.issues_receipts if receipts is UNSET else receipts,
+        )
 
 
 def shown_key(key: str) -> str:
@@ -114,6 +133,13 @@ def _check_keys(keys: Mapping[str, str]) -> None:
     for provider, key in keys.items():
         _check_provider("provider_keys", provider)
         _check_key(key)
+
+
+def _check_fallbacks(names: tuple[str, ...]) -> None:
+    if len(names) > MAX_FALLBACKS:
+        raise InvalidField("fallbacks", f"must name at most {MAX_FALLBACKS} providers")
+    for name in names:
+        _check_provider("fallbacks", name)
 
 
 def _check_provider(field: str, name: str) -> None:

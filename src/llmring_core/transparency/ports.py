@@ -33,8 +33,11 @@ class LogBook(Protocol):
     async def tiles(self, names: Collection[TileName]) -> dict[TileName, Tile]:
         """Return those of the tiles that there are, each as wide as it is by now."""
 
-    async def position_of(self, leaf: str) -> int | None:
-        """Return the place of the leaf with this id, None while it waits for one."""
+    async def placed(self, leaf: str) -> tuple[Published | None, int | None]:
+        """Return the last checkpoint, and the place of the leaf with this id.
+
+        Each is None as long as there is none. The place may be one after the checkpoint's.
+        """
 
     async def find(self, leaves: Collection[str]) -> dict[str, bytes]:
         """Return the commitments of those of the leaves that there are, placed or waiting."""

@@ -6,15 +6,17 @@ computed from them.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from llmring_core.transparency.errors import NotInLog
-from llmring_core.transparency.tree import HASH_BYTES, Node, Range, folded, node_hash, nodes_of
+from llmring_core.transparency.tree import HASH_BYTES, Node, Range, folded, nodes_of, root_over
 
 HEIGHT = 8  # levels of the tree in one tile
 WIDTH = 1 << HEIGHT
+REMEMBERED = 4  # levels that are worth looking up: 16 hashes
 MAX_LEVEL = 5  # 256^6 entries are more than there will be
 
 _PATH = re.compile(r"((?:x\d{3}/){0,4}\d{3})(?:\.p/([1-9]\d{0,2}))?", re.ASCII)
@@ -48,13 +50,8 @@ def hash_in(tile: Tile, node: Node) -> bytes:
     first = (node.number << height) - (tile.name.number << HEIGHT)
     if not 0 <= first < first + (1 << height) <= tile.width:
         raise NotInLog("the log is not that large")
-    hashes = [
-        tile.hashes[start * HASH_BYTES : (start + 1) * HASH_BYTES]
-        for start in range(first, first + (1 << height))
-    ]
-    while len(hashes) > 1:
-        hashes = list(map(node_hash, hashes[::2], hashes[1::2]))
-    return hashes[0]
+    hashes = tile.hashes[first * HASH_BYTES : (first + (1 << height)) * HASH_BYTES]
+    return root_over(hashes) if height < REMEMBERED else _remembered(hashes)
 
 
 def width_at(name: TileName, size: int) -> int:
@@ -133,3 +130,8 @@ def hash_of(entries: Range, tiles: Mapping[TileName, Tile]) -> bytes:
 def tiles_for(ranges: Iterable[Range]) -> set[TileName]:
     """Return the tiles from which the hashes of ``ranges`` are computed."""
     return {tile_of(node) for entries in ranges for node in nodes_of(entries)}
+
+
+# Whoever proves entries of a large log computes the nodes near its root again and again. What has
+# been computed stays true: it depends on nothing but the hashes. 512 of them take 1 MB.
+_remembered = lru_cache(maxsize=512)(root_over)

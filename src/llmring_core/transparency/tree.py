@@ -35,6 +35,15 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\1" + left + right).digest()
 
 
+def root_over(hashes: bytes) -> bytes:
+    """Return the root over a complete subtree's lowest ``hashes``, 32 bytes each."""
+    while len(hashes) > HASH_BYTES:
+        pairs = range(0, len(hashes), 2 * HASH_BYTES)
+        above = [sha256(b"\1" + hashes[one : one + 2 * HASH_BYTES]).digest() for one in pairs]
+        hashes = b"".join(above)
+    return hashes
+
+
 def folded(hashes: Sequence[bytes]) -> bytes:
     """Return the root over complete subtrees that stand side by side, the largest first."""
     if not hashes:

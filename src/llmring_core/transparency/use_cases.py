@@ -157,8 +157,8 @@ class ProveConsistency:
 
 async def proved(log: LogBook, leaf: str, salt: bytes) -> InclusionProof:
     """Return the proof of a leaf in the newest checkpoint. Raises NotInLog."""
-    published = await _newest(log)
-    index = await log.position_of(leaf)
+    newest, index = await log.placed(leaf)
+    published = _begun(newest)
     if index is None or index >= published.size:
         raise NotInLog("the log takes entries in once a second; ask again in a moment")
     path = await _hashes(log, inclusion_path(index, published.size))
@@ -166,10 +166,13 @@ async def proved(log: LogBook, leaf: str, salt: bytes) -> InclusionProof:
 
 
 async def _newest(log: LogBook) -> Published:
-    published = await log.newest()
-    if published is None:
+    return _begun(await log.newest())
+
+
+def _begun(newest: Published | None) -> Published:
+    if newest is None:
         raise NotInLog("the log has no checkpoint yet; ask again in a moment")
-    return published
+    return newest
 
 
 async def _hashes(log: LogBook, ranges: Sequence[Range]) -> tuple[bytes, ...]:

@@ -20,6 +20,7 @@ from llmring_core.usage.log_batch import LogBatch
 from llmring_core.usage.model import (
     MAX_COUNT,
     MAX_TOTAL,
+    AttemptStatus,
     Cell,
     CostStatus,
     JsonObject,
@@ -55,6 +56,7 @@ __all__ = [
     "MAX_COUNT",
     "MAX_TOTAL",
     "QUARTERS_A_DAY",
+    "AttemptStatus",
     "Batch",
     "BatchResult",
     "Cell",

@@ -33,8 +33,12 @@ class Repricing(Struct, frozen=True, kw_only=True):
 
 
 def is_repriceable(record: UsageRecord) -> bool:
-    """Tell whether the registry decides what ``record`` costs, and not its caller."""
-    return record.kind == "call" and record.cost_status in ("registry", "unpriced")
+    """Tell whether the registry decides what ``record`` costs, and not its caller.
+
+    What nobody knows the tokens of has no cost at any price; none is not the same as nothing.
+    """
+    is_known = record.usage_source != "missing"
+    return record.kind == "call" and is_known and record.cost_status in ("registry", "unpriced")
 
 
 def repricing_of(

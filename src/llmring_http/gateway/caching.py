@@ -16,6 +16,7 @@ from llmring_core.gateway.caching import (
     announced,
     capture_of,
     is_framed,
+    is_stream,
     judged,
     refused,
     standing_of,
@@ -23,6 +24,7 @@ from llmring_core.gateway.caching import (
 from llmring_core.gateway.forwarding import UpstreamAnswer
 from llmring_core.usage import UsageRecord
 from llmring_http.gateway.parts import Caching
+from llmring_http.gateway.telling import Told
 
 Give: TypeAlias = Callable[[StoredAnswer, Reply], Awaitable[None]]
 
@@ -37,8 +39,12 @@ class Tape:
     def feed(self, piece: bytes) -> None:
         """Take what the caller gets next."""
 
-    async def end(self, record: UsageRecord | None, *, whole: bool) -> None:
-        """Keep what came, if that is all of it; ``record`` is the ledger's."""
+    async def end(self, record: UsageRecord | None, *, has_ended: bool, has_failed: bool) -> None:
+        """Keep what came, to the end of its connection.
+
+        ``has_ended``: with the marker that its dialect ends streams with. ``has_failed``: what it
+        tells is an error. ``record`` is the ledger's.
+        """
 
 
 Fetch: TypeAlias = Callable[[Tape], Awaitable[Exception | None]]
@@ -47,9 +53,17 @@ Fetch: TypeAlias = Callable[[Tape], Awaitable[Exception | None]]
 class CacheTape(Tape):
     """Keeps an answer of the provider that was meant, and gives it to all who wait for the same."""
 
-    def __init__(self, caching: Caching, call: CacheableCall, looked: Looked, turn: Turn | None):
+    def __init__(
+        self,
+        caching: Caching,
+        call: CacheableCall,
+        told: Told,
+        looked: Looked,
+        turn: Turn | None = None,
+    ) -> None:
         self._caching = caching
         self._call = call
+        self._told = told
         self._looked = looked
         self._turn = turn  # None: nobody waits
         self._verdict: Verdict | None = None
@@ -63,7 +77,7 @@ class CacheTape(Tape):
             self._capture = capture_of(self._call, shown, self._caching.policy)
         else:
             self._let_go()
-        standing = standing_of(self._looked.terms, verdict, shown)
+        self._told.cache = standing = standing_of(self._looked.terms, verdict, shown)
         return announced(standing, self._looked.key, verdict)
 
     def feed(self, piece: bytes) -> None:
@@ -72,8 +86,9 @@ class CacheTape(Tape):
             if self._capture.is_over:
                 self._let_go()
 
-    async def end(self, record: UsageRecord | None, *, whole: bool) -> None:
-        pieces = None if self._capture is None else self._capture.finished(whole)
+    async def end(self, record: UsageRecord | None, *, has_ended: bool, has_failed: bool) -> None:
+        is_whole = not has_failed and (has_ended or not is_stream(self._headers))
+        pieces = None if self._capture is None else self._capture.finished(is_whole)
         key, verdict = self._looked.key, self._verdict
         if pieces is None or key is None or verdict is None:
             self._let_go()
@@ -105,7 +120,7 @@ class CacheTape(Tape):
 
 
 async def through_cache(
-    caching: Caching, call: CacheableCall, give: Give, fetch: Fetch
+    caching: Caching, call: CacheableCall, told: Told, give: Give, fetch: Fetch
 ) -> Exception | None:
     """Have ``call`` answered by the cache, or fetched, once for all who want the same now.
 
@@ -113,16 +128,18 @@ async def through_cache(
     """
     looked = await caching.find(call)
     if looked.answer is not None and looked.reply is not None:
+        told.cache = looked.standing
         await give(looked.answer, looked.reply)
         return None
     if looked.key is None or not looked.terms.reads:
         caching.measures.count(looked.standing)
-        return await fetch(CacheTape(caching, call, looked, None))
+        return await fetch(CacheTape(caching, call, told, looked))
     async with caching.flights.take(looked.key) as turn:
         if turn.answer is not None:
             looked = await caching.find(call, turn.answer)
             if looked.answer is not None and looked.reply is not None:
+                told.cache = looked.standing
                 await give(looked.answer, looked.reply)
                 return None
         caching.measures.count(looked.standing)
-        return await fetch(CacheTape(caching, call, looked, turn))
+        return await fetch(CacheTape(caching, call, told, looked, turn))

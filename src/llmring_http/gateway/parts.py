@@ -6,8 +6,9 @@ from llmring_core.clock import Clock
 from llmring_core.gateway import ChargeRequest, OpenProviderKey, RecogniseToken
 from llmring_core.gateway.attempting import Attempts
 from llmring_core.gateway.caching import CacheMeasures, CachePolicy, FindAnswer, Flights, KeepAnswer
-from llmring_core.gateway.forwarding import Providers, Upstream
+from llmring_core.gateway.forwarding import Providers, ResolveModel, Upstream
 from llmring_core.gateway.hits import RecordHit
+from llmring_http.gateway.telling import Telling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +30,13 @@ class Forwarding:
 
     providers: Providers
     recognise: RecogniseToken
+    resolve: ResolveModel
     open_key: OpenProviderKey
     charge: ChargeRequest
     attempts: Attempts
     upstream: Upstream
     caching: Caching | None  # None: every call goes to its provider
+    telling: Telling
     max_body_bytes: int
     max_in_flight: int  # calls
     drain_s: float  # for the rest of an answer whose caller is gone

@@ -1,13 +1,13 @@
 """One provider's answer on its way to whoever called."""
 
 import logging
-from asyncio import CancelledError, Task, create_task, gather, get_running_loop
+from asyncio import CancelledError, Task, create_task, gather, get_running_loop, sleep
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import time_ns
 
-from llmring_core.errors import LLMRingError
+from llmring_core.errors import LLMRingError, Overloaded
 from llmring_core.gateway.attempting import AttemptUnderWay
 from llmring_core.gateway.forwarding import (
     FAILING,
@@ -29,8 +29,10 @@ from llmring_http.gateway.planning import Planned
 from llmring_http.gateway.refusals import PROXY, error_event
 from llmring_http.gateway.showing import Shown
 from llmring_http.gateway.stamps import stamps
+from llmring_http.gateway.telling import NANOS, Told
 
 EVENTS = "text/event-stream"
+PATIENCE_S = (0.1, 0.5, 1.0, 2.0, 4.0)
 
 Pair = tuple[bytes, bytes]
 
@@ -42,7 +44,7 @@ class About:
     """What every answer to a call says of it."""
 
     request_id: str
-    received_ns: int  # since 1970
+    told: Told
     headers: Sequence[Pair]
 
 
@@ -76,7 +78,7 @@ class Passage:
         self._answered_ns = self._asked_ns
         self._is_stream = False
         self._has_ended = False  # as its dialect has it
-        self._record: UsageRecord | None = None
+        self._recorded: UsageRecord | None = None
         self._shown = Shown(hides_usage=False)
         self._written: Task[None] | None = None
 
@@ -131,11 +133,12 @@ class Passage:
         """Raises UpstreamBroken, UpstreamTimeout, Drained, and what a record may raise."""
         received = to_client(answer.headers, answer.status)
         media_type = _media_type(received)
-        self._attempt.answered(answer.status, media_type)
+        is_encoded = _is_encoded(received)
+        self._attempt.answered(answer.status, media_type, is_encoded=is_encoded)
         if not self._is_last and self._planned.is_repeatable and answer.status in MOVING_ON:
             await self._settle("upstream_error")
             raise MovesOn
-        self._is_stream = answer.status == 200 and media_type == EVENTS
+        self._is_stream = answer.status == 200 and media_type == EVENTS and not is_encoded
         self._shown = Shown(hides_usage=self._planned.hides_usage and self._is_stream)
         headers = self._shown.headers(received)
         length = _length(headers)
@@ -162,8 +165,7 @@ class Passage:
             raise UpstreamBroken
         if count == 0 or count != length:
             await self._listener.give(b"", more=False)
-        is_whole = not metered.failed and (self._has_ended or not self._is_stream)
-        await self._tape.end(self._record, whole=is_whole)
+        await self._tape.end(self._recorded, has_ended=self._has_ended, has_failed=metered.failed)
 
     async def _give(self, piece: bytes, *, more: bool) -> None:
         """Raises Drained."""
@@ -212,14 +214,36 @@ class Passage:
 
         The time until then is the latency, as who waits for the last byte sees it.
         """
-        latency_ms = round((self._time() - self._began) * 1000)
+        took_s = self._time() - self._began
         try:
-            record = await self._attempt.record(outcome, latency_ms)
-            self._record = self._record or record
+            record = await self._record(outcome, round(took_s * 1000))
         finally:
             if self._attempt.mistake is not None:
                 self._log("an answer could not be metered", self._attempt.mistake)
                 self._attempt.mistake = None
+        if record is not None:
+            self._about.told.record = self._recorded = record
+            self._measure(record, took_s)
+
+    async def _record(self, outcome: Outcome, latency_ms: int) -> UsageRecord | None:
+        """Commit the record; a server that is overloaded is tried again, as the call was made."""
+        for pause_s in PATIENCE_S:
+            try:
+                return await self._attempt.record(outcome, latency_ms)
+            except Overloaded:
+                await sleep(pause_s)
+        return await self._attempt.record(outcome, latency_ms)
+
+    def _measure(self, record: UsageRecord, took_s: float) -> None:
+        has_head = self._attempt.status is not None
+        self._parts.telling.measures.attempted(
+            record.provider,
+            record.attempt_status,
+            tokens=record.tokens,
+            cost_usd=record.cost_usd,
+            first_byte_s=(self._answered_ns - self._asked_ns) / NANOS if has_head else None,
+            duration_s=took_s,
+        )
 
     async def _end(self, outcome: Outcome) -> None:
         """Record what did not end well; whoever called has been told, or is gone."""
@@ -231,7 +255,7 @@ class Passage:
             self._log("a call was not recorded", error)
 
     def _our_headers(self) -> list[Pair]:
-        times = stamps(self._about.received_ns, self._answered_ns, self._asked_ns)
+        times = stamps(self._about.told.received_ns, self._answered_ns, self._asked_ns)
         return [*self._about.headers, PROXY, *times]
 
     def _log(self, what: str, error: Exception) -> None:
@@ -242,6 +266,11 @@ class Passage:
 def _media_type(headers: Sequence[Pair]) -> str:
     types = [value for name, value in headers if name == b"content-type"]
     return types[-1].decode("latin-1").partition(";")[0].strip().lower() if types else ""
+
+
+def _is_encoded(headers: Sequence[Pair]) -> bool:
+    found = [value for name, value in headers if name == b"content-encoding"]
+    return any(value.strip().lower() not in (b"", b"identity") for value in found)
 
 
 def _length(headers: Sequence[Pair]) -> int | None:

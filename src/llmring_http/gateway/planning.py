@@ -3,7 +3,7 @@
 from asyncio import to_thread
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from llmring_core.errors import LLMRingError
 from llmring_core.gateway import Admission, NoProviderKey
 from llmring_core.gateway.asking import asking
 from llmring_core.gateway.caching import CacheableCall, account_of
+from llmring_core.gateway.dialects import with_model
 from llmring_core.gateway.forwarding import (
     Body,
     Call,
@@ -36,7 +37,7 @@ class Planned:
     """A provider to ask, and how."""
 
     call: Call
-    body: bytes | None  # as its caller sent it, where it is JSON
+    body: bytes | None  # as its caller sent it, but for the model, where it is JSON
     request: UpstreamRequest
     account: str  # whose credential it carries; not the credential
     hides_usage: bool  # because its caller did not ask for it
@@ -61,7 +62,8 @@ class Received:
 
     head: Head
     pairs: Sequence[Pair]  # its headers
-    endpoint: str
+    route: Route
+    wanted: Wanted  # of the provider it is meant for
     body: bytes | None  # None unless it is JSON
     upload: Body  # what is sent when it is not
     length: int | None  # of that, where it was announced
@@ -77,6 +79,30 @@ def looked_at(route: Route, head: Head, body: bytes | None) -> Wanted:
 async def aside_if_large(body: bytes | None, work: Callable[[], Result]) -> Result:
     """Return what ``work`` does with ``body``, without keeping others waiting for it."""
     return await to_thread(work) if body is not None and len(body) > LARGE else work()
+
+
+async def resolved(parts: Forwarding, received: Received, project: ProjectId) -> Received:
+    """Return the call for the model that ``project`` means; the same one where it is that.
+
+    Raises what ``called`` does.
+    """
+    named, body = received.wanted.call.model, received.body
+    if named is None or body is None:
+        return received
+    model = await parts.resolve(project, named)
+    if model == named:
+        return received
+    return await aside_if_large(body, partial(_renamed, received, body, model))
+
+
+def _renamed(received: Received, body: bytes, model: str) -> Received:
+    """Return the call with ``model`` in its body; a model in its address stays."""
+    renamed = with_model(body, model)
+    if renamed is None:
+        return received
+    wanted = looked_at(received.route, received.head, renamed)
+    is_meant = wanted.call.model == model
+    return replace(received, wanted=wanted, body=renamed) if is_meant else received
 
 
 async def planned(
@@ -145,7 +171,7 @@ def _others(parts: Forwarding, received: Received, names: Sequence[str]) -> list
         provider = parts.providers.by_name.get(name)
         if provider is None:
             continue
-        route = Route(endpoint=received.endpoint, candidates=(provider,))
+        route = Route(endpoint=received.route.endpoint, candidates=(provider,))
         with suppress(LLMRingError):
             found.append(looked_at(route, received.head, received.body))
     return found

@@ -9,7 +9,6 @@ from asyncio import FIRST_COMPLETED, Event, create_task, gather, wait
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from time import time_ns
 from typing import cast
 
 from litestar.enums import ScopeType
@@ -17,8 +16,10 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from llmring_core.errors import LLMRingError
+from llmring_core.gateway import Admission
 from llmring_core.gateway.forwarding import (
     Body,
+    Call,
     Head,
     NotAdmitted,
     Provider,
@@ -27,13 +28,22 @@ from llmring_core.gateway.forwarding import (
     opened,
     preflight,
     presented_secret,
+    storable,
 )
 from llmring_http.gateway.cutting import cut
 from llmring_http.gateway.parts import Forwarding
 from llmring_http.gateway.passage import About
-from llmring_http.gateway.planning import Received, aside_if_large, looked_at, planned
+from llmring_http.gateway.planning import (
+    Received,
+    Wanted,
+    aside_if_large,
+    looked_at,
+    planned,
+    resolved,
+)
 from llmring_http.gateway.refusals import PROXY, UpgradeRefused, refuse
 from llmring_http.gateway.relay import Relay
+from llmring_http.gateway.telling import Told
 from llmring_http.guard import Busy, EncodedBody
 from llmring_http.requests import BodyTooLarge, read_body
 
@@ -74,12 +84,16 @@ class Proxy:
             query=request["query_string"],
             headers=dict(pairs),
         )
-        exchange = _Exchange(self._parts, head, pairs, scope, receive, send)
+        request_id = cast(str, scope["state"]["request_id"])
+        told = Told(self._parts.telling, head.method, request["path"], request_id)
+        exchange = _Exchange(self._parts, head, pairs, scope, receive, told.listening(send), told)
         if self._in_flight >= self._parts.max_in_flight:
             busy = Busy("this server is making all the calls it can; repeat yours shortly")
             await exchange.refuse(busy)
+            told.publish()
             return
         self._in_flight += 1
+        relay: Relay | None = None
         try:
             relay = await exchange.begun()
             if relay is not None:
@@ -92,6 +106,10 @@ class Proxy:
             await exchange.refuse(error)
         finally:
             self._in_flight -= 1
+            if relay is None or relay.task.done():
+                told.publish()
+            else:  # its caller is gone
+                relay.task.add_done_callback(lambda _: told.publish())
 
 
 class _Exchange:
@@ -105,6 +123,7 @@ class _Exchange:
         scope: Scope,
         receive: Receive,
         send: Send,
+        told: Told,
     ) -> None:
         self._parts = parts
         self._head = head
@@ -112,7 +131,7 @@ class _Exchange:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._received_ns = time_ns()
+        self._told = told
         self._request_id = cast(str, scope["state"]["request_id"])
         self._route: Route | None = None
         self._uploaded = Event()
@@ -132,17 +151,19 @@ class _Exchange:
         self._secret(*route.candidates)  # before any body is read for nobody
         body = await read_body(self._receive) if _is_json(fields) else None
         wanted = await aside_if_large(body, partial(looked_at, route, head, body))
-        provider = wanted.call.provider
-        admission = await parts.recognise(self._secret(provider))
-        self._scope["state"]["project"] = admission.project
-        received = self._received(route, body)
-        plan = await planned(parts, received, wanted, admission)
+        self._told.call = wanted.call
+        self._told.asked(body or b"")
+        admission = await parts.recognise(self._secret(wanted.call.provider))
+        self._note(admission, wanted.call)
+        received = await resolved(parts, self._received(route, wanted, body), admission.project)
+        first = await planned(parts, received, received.wanted, admission)
+        self._note(admission, first.call)
         about = About(
             request_id=self._request_id,
-            received_ns=self._received_ns,
-            headers=answer_headers(provider, fields),
+            told=self._told,
+            headers=answer_headers(first.call.provider, fields),
         )
-        return Relay(parts, received, plan, admission, about, self._send)
+        return Relay(parts, received, first, admission, about, self._send)
 
     async def followed(self, relay: Relay) -> None:
         """Return when the answer is given, or its caller gone. Raises why it was not begun."""
@@ -167,6 +188,16 @@ class _Exchange:
         path = self._scope["path"] if route is None else route.endpoint
         await refuse(self._send, error, path, self._request_id, headers)
 
+    def _note(self, admission: Admission, call: Call) -> None:
+        """Keep what is known of the call by now for its event and the log."""
+        self._told.admission, self._told.call = admission, call
+        self._scope["state"] |= {
+            "project": admission.project,
+            "token_id": admission.token,
+            "provider": call.provider.name,
+            "model": storable(call.model),
+        }
+
     def _secret(self, *candidates: Provider) -> str:
         """Return the token, sent as one of ``candidates`` has it. Raises NotAdmitted."""
         names = [name for name, _ in self._pairs if name in CREDENTIALS]
@@ -178,7 +209,7 @@ class _Exchange:
                 return secret
         raise NotAdmitted
 
-    def _received(self, route: Route, body: bytes | None) -> Received:
+    def _received(self, route: Route, wanted: Wanted, body: bytes | None) -> Received:
         announced = self._head.headers.get(b"content-length")
         upload: Body = b""
         if body is None and (announced not in (None, b"0") or _is_chunked(self._head.headers)):
@@ -188,7 +219,8 @@ class _Exchange:
         return Received(
             head=self._head,
             pairs=self._pairs,
-            endpoint=route.endpoint,
+            route=route,
+            wanted=wanted,
             body=body,
             upload=upload,
             length=None if announced is None else int(announced),
@@ -204,6 +236,7 @@ class _Exchange:
                 if message["type"] != "http.request":
                     raise ConnectionResetError("the caller is gone")
                 if message["body"]:
+                    self._told.asked(message["body"])
                     yield message["body"]
                 more = message["more_body"]
         except BodyTooLarge as error:

@@ -59,7 +59,9 @@ class Relay:
             if caching is None:
                 return await self._fetched(Tape())
             call = cacheable(self._received, self._first, self._admission.project)
-            return await through_cache(caching, call, partial(self._give, caching), self._fetched)
+            return await through_cache(
+                caching, call, self._about.told, partial(self._give, caching), self._fetched
+            )
         except LLMRingError as problem:  # no provider was asked
             return problem
         except CancelledError:  # its caller is gone for long enough, or the server stops
@@ -79,11 +81,11 @@ class Relay:
             call=self._first.call,
             answer=answer,
             status=reply.status,
-            latency_ms=max(0, now_ns - self._about.received_ns) // NANOS_A_MS,
+            latency_ms=max(0, now_ns - self._about.told.received_ns) // NANOS_A_MS,
             request_id=self._about.request_id,
         )
-        await caching.record(hit)
-        times = stamps(self._about.received_ns, now_ns)
+        self._about.told.record = await caching.record(hit)
+        times = stamps(self._about.told.received_ns, now_ns)
         *pieces, last = reply.pieces or (b"",)
         with suppress(Drained):
             await self.listener.start(

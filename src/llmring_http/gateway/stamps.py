@@ -1,6 +1,7 @@
 """When a call came, and when its provider was asked and answered, told in headers."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 NANOS = 10**9  # in a second
 
@@ -26,5 +27,9 @@ def stamps(received_ns: int, answered_ns: int, asked_ns: int | None = None) -> l
 
 def _rfc3339(at_ns: int) -> bytes:
     seconds, nanos = divmod(at_ns, NANOS)
-    whole = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return b"%s.%09dZ" % (whole.encode(), nanos)
+    return b"%s.%09dZ" % (_second(seconds), nanos)
+
+
+@lru_cache(8)  # most calls are of the same second
+def _second(seconds: int) -> bytes:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()

@@ -1,6 +1,6 @@
 """The JSON of the management API. Members that other gateways have not are ours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Self, TypeVar
 
@@ -37,6 +37,8 @@ class CreateProjectBody(Struct, frozen=True, kw_only=True):
     openai_api_key: str | None = None
     default_provider: str | None = None
     provider_keys: dict[str, str] | None = None  # of further providers
+    fallbacks: tuple[str, ...] | None = None  # providers, in the order they are asked
+    issues_receipts: bool | None = None
     max_usd: str | None = None
     max_tokens: int | None = None
 
@@ -49,6 +51,8 @@ class CreateProjectBody(Struct, frozen=True, kw_only=True):
             name=self.name or "",
             provider_keys=(self.provider_keys or {}) | own,
             default_provider=provider,
+            fallbacks=self.fallbacks or (),
+            issues_receipts=bool(self.issues_receipts),
             limits=_limits(self.max_usd, self.max_tokens),
         )
 
@@ -63,6 +67,8 @@ class ChangeProjectBody(Struct, frozen=True, kw_only=True):
     revoke_tokens: bool | None = None
     default_provider: str | None = None
     provider_keys: dict[str, str] | None = None
+    fallbacks: tuple[str, ...] | None = None  # [] is none
+    issues_receipts: bool | None = None
     max_usd: Dollars = UNSET
     max_tokens: Number = UNSET
 
@@ -74,6 +80,8 @@ class ChangeProjectBody(Struct, frozen=True, kw_only=True):
             is_active=_given(self.is_active),
             revoke_tokens=bool(self.revoke_tokens),
             default_provider=_given(self.default_provider),
+            fallbacks=_given(self.fallbacks),
+            issues_receipts=_given(self.issues_receipts),
             provider_keys=self.provider_keys or {},
             limits=_limits_change(self.max_usd, self.max_tokens),
         )
@@ -175,6 +183,8 @@ class ProjectBody(Struct, frozen=True, kw_only=True):
     updated_at: datetime
     default_provider: str
     provider_keys: Mapping[str, str]  # by provider, obfuscated
+    fallbacks: Sequence[str]
+    issues_receipts: bool
     budget: BudgetBody | UnsetType
 
     @classmethod
@@ -191,6 +201,8 @@ class ProjectBody(Struct, frozen=True, kw_only=True):
             updated_at=project.updated_at,
             default_provider=project.default_provider,
             provider_keys=keys,
+            fallbacks=project.fallbacks,
+            issues_receipts=project.issues_receipts,
             budget=BudgetBody.of(managed.budget) if managed.budget else UNSET,
         )
 

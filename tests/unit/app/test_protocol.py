@@ -59,3 +59,14 @@ async def test_what_is_held_leaves_before_the_connection_closes() -> None:
     joining.close()
     assert sent.writes == [b"last words"]
     assert sent.closed
+
+
+async def test_nothing_is_written_to_who_has_left() -> None:
+    sent = Recorded()
+    joining = joining_into(sent)
+    joining.write(b"head")
+    sent.close()
+    joining.write(b"body")
+    joining.write(b"more")
+    await asyncio.sleep(0)
+    assert sent.writes == []

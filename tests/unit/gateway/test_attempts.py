@@ -9,28 +9,13 @@ from msgspec.structs import replace
 from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transactions.memory import memory_transactions
 from llmring_adapters.usage.intake import DirectIntake, in_one_transaction
-from llmring_core.gateway.forwarding import Attempt, Metered, RecordAttempt, is_recorded
-from llmring_core.ids import UsageId
+from llmring_core.gateway.forwarding import Metered, RecordAttempt, is_recorded
 from llmring_core.transactions import Begin
 from llmring_core.usage import Tokens, UsageRecord
-from tests.builders.kernel import NOON, P1, FakeClock
+from tests.builders.forwarding import FORWARDED
+from tests.builders.kernel import NOON, P1, FakeClock, ids
 from tests.builders.registry import QUOTE, PriceList
 from tests.builders.usage import EVERYTHING, TOKENS
-
-ATTEMPT = Attempt(
-    id=UsageId("01990000-0000-7000-8000-0000000000bb"),
-    project=P1,
-    token_id="01990000-0000-7000-8000-0000000000aa",  # noqa: S106  no secret
-    provider="openai",
-    method="POST",
-    endpoint="/v1/chat/completions",
-    model="gpt-4o-mini",
-    status=200,
-    outcome="complete",
-    metered=Metered(tokens=TOKENS, source="provider"),
-    latency_ms=1234,
-    request_id="req-1",
-)
 
 
 @pytest.fixture
@@ -38,9 +23,13 @@ def begin() -> Begin[AllWork]:
     return memory_transactions()
 
 
+def recording(begin: Begin[AllWork]) -> RecordAttempt:
+    intake = DirectIntake(in_one_transaction(begin))
+    return RecordAttempt(intake, PriceList(), FakeClock(), ids())
+
+
 async def recorded(begin: Begin[AllWork], **changes: Any) -> UsageRecord:
-    record = RecordAttempt(DirectIntake(in_one_transaction(begin)), PriceList(), FakeClock())
-    await record(replace(ATTEMPT, **changes))
+    await recording(begin)(replace(FORWARDED, **changes))
     async with begin() as work:
         [found] = await work.usage.newest(P1, EVERYTHING, 10)
     return found
@@ -56,7 +45,7 @@ async def test_a_call_that_was_metered_costs_what_the_registry_says(begin: Begin
     assert (record.at, record.latency_ms, record.request_id) == (NOON, 1234, "req-1")
     assert record.metadata == {
         "endpoint": "/v1/chat/completions",
-        "gateway_token_id": ATTEMPT.token_id,
+        "gateway_token_id": FORWARDED.token_id,
         "status": 200,
     }
 

@@ -53,8 +53,9 @@ def test_a_model_that_turns_out_free_is_corrected_once() -> None:
         usage_record(cost_usd=Decimal(1), cost_status="client"),
         usage_record(cost_usd=Decimal(1), cost_status="repriced", kind="adjustment"),
         usage_record(cost_usd=Decimal(0), cost_status="registry", kind="cache_hit"),
+        usage_record(cost_usd=None, cost_status="unpriced", usage_source="missing"),
     ],
-    ids=["client", "adjustment", "cache hit"],
+    ids=["client", "adjustment", "cache hit", "missing"],
 )
 def test_only_calls_that_the_registry_prices_are_repriced(call: UsageRecord) -> None:
     assert repricing_of(call, [], DEARER) is None

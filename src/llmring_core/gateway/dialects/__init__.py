@@ -7,6 +7,7 @@ from llmring_core.gateway.dialects.meter import UsageMeter
 from llmring_core.gateway.dialects.model import Dialect, Frame, Reading, Said
 from llmring_core.gateway.dialects.ports import TokenCounter
 from llmring_core.gateway.dialects.requests import Asked, asked, dialect_of, frames_for
+from llmring_core.gateway.dialects.splicing import with_model
 from llmring_core.gateway.dialects.usage_frame import asking_for_usage, is_usage_frame
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "frames_for",
     "is_usage_frame",
     "prompt_in",
+    "with_model",
 ]

@@ -1,6 +1,12 @@
 """Forwarding: a call to a provider is let through as it is, and so is its answer."""
 
-from llmring_core.gateway.forwarding.attempts import Attempt, Outcome, RecordAttempt, is_recorded
+from llmring_core.gateway.forwarding.attempts import (
+    Attempt,
+    Outcome,
+    RecordAttempt,
+    is_recorded,
+    storable,
+)
 from llmring_core.gateway.forwarding.breaker import (
     CLOSED,
     FAILING,
@@ -43,6 +49,7 @@ from llmring_core.gateway.forwarding.ports import (
     Meter,
     Metered,
     Meters,
+    ResolveModel,
     Upstream,
     UpstreamAnswer,
     UpstreamRequest,
@@ -78,6 +85,7 @@ __all__ = [
     "Provider",
     "Providers",
     "RecordAttempt",
+    "ResolveModel",
     "Route",
     "Timeouts",
     "Upstream",
@@ -102,6 +110,7 @@ __all__ = [
     "preflight",
     "presented_secret",
     "providers_in",
+    "storable",
     "to_client",
     "to_upstream",
     "without_credential",

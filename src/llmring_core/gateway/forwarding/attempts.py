@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from llmring_core.clock import Clock
 from llmring_core.errors import InvalidField
 from llmring_core.gateway.forwarding.ports import Metered
-from llmring_core.ids import ProjectId, UsageId
+from llmring_core.ids import NewId, ProjectId, UsageId
 from llmring_core.registry import CurrentRegistry
 from llmring_core.text import check_name
 from llmring_core.usage import (
+    DuplicateUsage,
     Entry,
     JsonObject,
     Tokens,
@@ -53,9 +54,12 @@ class RecordAttempt:
     intake: UsageIntake
     registry: CurrentRegistry
     clock: Clock
+    new_id: NewId
 
     async def __call__(self, attempt: Attempt) -> UsageRecord:
         """Return its record once that is committed.
+
+        Where it was closed as lost meanwhile, that is a correction.
 
         Raises TotalsOverflow, Overloaded, StoreUnavailable.
         """
@@ -64,8 +68,17 @@ class RecordAttempt:
             record = self._record(attempt, attempt.metered, now)
         except InvalidField:  # no provider charges that: what it said of usage cannot be true
             record = self._record(attempt, Metered(), now)
-        await self.intake.take(Entry(record=record, answers=(), taken_at=now))
+        try:
+            await self._append(record)
+        except DuplicateUsage:
+            record = replace(
+                record, id=UsageId(self.new_id()), kind="adjustment", adjusts=attempt.id
+            )
+            await self._append(record)
         return record
+
+    async def _append(self, record: UsageRecord) -> None:
+        await self.intake.take(Entry(record=record, answers=(), taken_at=record.at))
 
     def _record(self, attempt: Attempt, metered: Metered, now: datetime) -> UsageRecord:
         call = _call_of(attempt, metered.tokens)

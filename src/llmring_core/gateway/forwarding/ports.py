@@ -54,6 +54,16 @@ class Meters(Protocol):
     def __call__(self, asked: Asked, /) -> Meter: ...
 
 
+class ResolveModel(Protocol):
+    """Knows what a project means by the name of a model."""
+
+    async def __call__(self, project: ProjectId, model: str, /) -> str:
+        """Return the model to be asked for; ``model`` itself when that is meant.
+
+        Raises: StoreUnavailable.
+        """
+
+
 class UpstreamRequest(Struct, frozen=True, kw_only=True):
     """What a provider is sent. Its address is made of the provider's own configuration."""
 
