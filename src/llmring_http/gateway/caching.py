@@ -9,8 +9,6 @@ from llmring_core.gateway.caching import (
     Looked,
     Pair,
     Received,
-    Reply,
-    StoredAnswer,
     Turn,
     Verdict,
     announced,
@@ -26,11 +24,14 @@ from llmring_core.usage import UsageRecord
 from llmring_http.gateway.parts import Caching
 from llmring_http.gateway.telling import Told
 
-Give: TypeAlias = Callable[[StoredAnswer, Reply], Awaitable[None]]
+Given: TypeAlias = Callable[[Looked], Awaitable[bool]]
 
 
 class Tape:
     """What an answer leaves behind on its way to its caller: nothing, where there is no cache."""
+
+    def asked(self) -> None:
+        """Take note that a provider is asked."""
 
     def begin(self, provider: str, answer: UpstreamAnswer, shown: Sequence[Pair]) -> Sequence[Pair]:  # noqa: ARG002  one that keeps needs it
         """Take note of an answer's head, ``shown`` as its caller gets it; return more for it."""
@@ -70,6 +71,9 @@ class CacheTape(Tape):
         self._headers: Sequence[Pair] = ()
         self._capture: Capture | None = None  # None: nothing is to be kept
 
+    def asked(self) -> None:
+        self._caching.measures.count(self._looked.standing)
+
     def begin(self, provider: str, answer: UpstreamAnswer, shown: Sequence[Pair]) -> Sequence[Pair]:
         self._verdict = verdict = self._judged(provider, answer)
         self._headers, self._capture = shown, None
@@ -107,7 +111,7 @@ class CacheTape(Tape):
     def _judged(self, provider: str, answer: UpstreamAnswer) -> Verdict:
         if provider != self._call.provider:
             return refused("other-provider")
-        if self._call.method != "HEAD" and not is_framed(answer.headers):
+        if not is_framed(answer.headers):
             return refused("length")
         terms, caching = self._looked.terms, self._caching
         return judged(terms, answer.status, answer.headers, caching.clock(), caching.policy)
@@ -120,26 +124,20 @@ class CacheTape(Tape):
 
 
 async def through_cache(
-    caching: Caching, call: CacheableCall, told: Told, give: Give, fetch: Fetch
+    caching: Caching, call: CacheableCall, told: Told, given: Given, fetch: Fetch
 ) -> Exception | None:
     """Have ``call`` answered by the cache, or fetched, once for all who want the same now.
 
-    Returns what ``fetch`` does. Raises what ``give`` does.
+    Returns what ``fetch`` does. Raises what it and ``given`` do.
     """
     looked = await caching.find(call)
-    if looked.answer is not None and looked.reply is not None:
-        told.cache = looked.standing
-        await give(looked.answer, looked.reply)
+    if await given(looked):
         return None
     if looked.key is None or not looked.terms.reads:
-        caching.measures.count(looked.standing)
         return await fetch(CacheTape(caching, call, told, looked))
     async with caching.flights.take(looked.key) as turn:
         if turn.answer is not None:
             looked = await caching.find(call, turn.answer)
-            if looked.answer is not None and looked.reply is not None:
-                told.cache = looked.standing
-                await give(looked.answer, looked.reply)
+            if await given(looked):
                 return None
-        caching.measures.count(looked.standing)
         return await fetch(CacheTape(caching, call, told, looked, turn))

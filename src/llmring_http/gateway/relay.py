@@ -10,7 +10,7 @@ from litestar.types import Send
 
 from llmring_core.errors import LLMRingError
 from llmring_core.gateway import Admission
-from llmring_core.gateway.caching import Reply, StoredAnswer
+from llmring_core.gateway.caching import Looked, Reply, StoredAnswer
 from llmring_core.gateway.forwarding import pause_s
 from llmring_core.gateway.hits import Hit
 from llmring_http.gateway.caching import Tape, through_cache
@@ -60,7 +60,7 @@ class Relay:
                 return await self._fetched(Tape())
             call = cacheable(self._received, self._first, self._admission.project)
             return await through_cache(
-                caching, call, self._about.told, partial(self._give, caching), self._fetched
+                caching, call, self._about.told, partial(self._given, caching), self._fetched
             )
         except LLMRingError as problem:  # no provider was asked
             return problem
@@ -70,10 +70,20 @@ class Relay:
             if self._timer is not None:
                 self._timer.cancel()
 
-    async def _give(self, caching: Caching, answer: StoredAnswer, reply: Reply) -> None:
-        """Pass on what the cache has, once that is recorded. Raises what ``RecordHit`` does."""
-        if self.listener.is_gone:
-            return
+    async def _given(self, caching: Caching, looked: Looked) -> bool:
+        """Pass on what the cache has, once that is recorded; return whether it has anything.
+
+        Raises what ``RecordHit`` does.
+        """
+        if looked.answer is None or looked.reply is None:
+            return False
+        if not self.listener.is_gone:
+            self._about.told.cache = looked.standing
+            await self._record(caching, looked.answer, looked.reply)
+            await self._give(looked.reply)
+        return True
+
+    async def _record(self, caching: Caching, answer: StoredAnswer, reply: Reply) -> None:
         now_ns = time_ns()
         hit = Hit(
             project=self._admission.project,
@@ -85,7 +95,9 @@ class Relay:
             request_id=self._about.request_id,
         )
         self._about.told.record = await caching.record(hit)
-        times = stamps(self._about.told.received_ns, now_ns)
+
+    async def _give(self, reply: Reply) -> None:
+        times = stamps(self._about.told.received_ns, time_ns())
         *pieces, last = reply.pieces or (b"",)
         with suppress(Drained):
             await self.listener.start(
@@ -102,6 +114,7 @@ class Relay:
         parts, first, admission = self._parts, self._first, self._admission
         others = await planned_besides(parts, self._received, first, admission)
         await parts.charge(admission)
+        tape.asked()
         return await self._asked([first, *others], tape)
 
     async def _asked(self, plan: Sequence[Planned], tape: Tape) -> Exception | None:
