@@ -2,6 +2,7 @@
 
 from dependency_injector import providers
 
+from llmring_adapters.gateway.audit_memory import MemoryDenialBound
 from llmring_adapters.gateway.cache_flights import SharedFlights
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
 from llmring_adapters.gateway.forwarding_memory import SameModel
@@ -39,8 +40,17 @@ from llmring_core.gateway import (
     RevokeTokens,
     SettleHold,
 )
+from llmring_core.gateway.auditing import (
+    FindAuditEvent,
+    ListAuditEvents,
+    Record,
+    RecordAlone,
+    RecordLeftOut,
+    RecordRefusal,
+)
 from llmring_core.gateway.caching import FindAnswer, KeepAnswer, PurgeCache
 from llmring_core.gateway.lost_attempts import CloseLostAttempts
+from llmring_core.gateway.manage_cache import PurgeAnswers
 
 
 class GatewayContainer(Foundation):
@@ -54,6 +64,9 @@ class GatewayContainer(Foundation):
     resolve_model = providers.Singleton(SameModel)
     find_provider_keys = providers.Singleton(cached_provider_keys, read)
     tally = providers.Singleton(BufferedTally, begin)
+    record = providers.Singleton(Record, clock=clock, new_id=new_id)
+    record_alone = providers.Singleton(RecordAlone, begin=begin, record=record)
+    denial_bound = providers.Singleton(MemoryDenialBound)
     charges = providers.Singleton(
         GroupCommit, providers.Factory(ChargeTogether, begin=begin, clock=clock)
     )
@@ -87,26 +100,41 @@ class GatewayContainer(Foundation):
         KeepAnswer, cache=response_cache, measures=cache_measures, clock=clock
     )
     purge_cache = providers.Factory(PurgeCache, cache=response_cache)
+    purge_answers = providers.Factory(PurgeAnswers, purge=purge_cache, record=record_alone)
 
     lapse_holds = providers.Factory(LapseHolds, begin=begin, clock=clock)
     hold_budget = providers.Factory(HoldBudget, begin=begin, lapse=lapse_holds, clock=clock)
     close_lost_attempts = providers.Factory(CloseLostAttempts, begin=begin, clock=clock)
     settle_hold = providers.Factory(SettleHold, begin=begin)
 
-    create_project = providers.Factory(
-        CreateProject, begin=begin, vault=vault, clock=clock, new_id=new_id
+    record_refusal = providers.Factory(
+        RecordRefusal, record=record_alone, bound=denial_bound, clock=clock
     )
-    change_project = providers.Factory(ChangeProject, begin=begin, vault=vault, clock=clock)
-    delete_project = providers.Factory(DeleteProject, begin=begin, clock=clock)
-    reseal_keys = providers.Factory(ResealKeys, begin=begin, vault=vault)
-    find_gateway_project = providers.Factory(FindGatewayProject, begin=read)
-    list_gateway_projects = providers.Factory(ListGatewayProjects, begin=read)
+    record_left_out = providers.Factory(RecordLeftOut, record=record_alone, bound=denial_bound)
+    list_audit_events = providers.Factory(ListAuditEvents, begin=read, record=record_alone)
+    find_audit_event = providers.Factory(FindAuditEvent, begin=read, record=record_alone)
+
+    create_project = providers.Factory(
+        CreateProject, begin=begin, vault=vault, record=record, clock=clock, new_id=new_id
+    )
+    change_project = providers.Factory(
+        ChangeProject, begin=begin, vault=vault, record=record, clock=clock
+    )
+    delete_project = providers.Factory(DeleteProject, begin=begin, record=record, clock=clock)
+    reseal_keys = providers.Factory(ResealKeys, begin=begin, vault=vault, record=record)
+    find_gateway_project = providers.Factory(FindGatewayProject, begin=read, record=record_alone)
+    list_gateway_projects = providers.Factory(ListGatewayProjects, begin=read, record=record_alone)
 
     create_token = providers.Factory(
-        CreateToken, begin=begin, clock=clock, new_id=new_id, new_secret=new_secret
+        CreateToken,
+        begin=begin,
+        record=record,
+        clock=clock,
+        new_id=new_id,
+        new_secret=new_secret,
     )
-    change_token = providers.Factory(ChangeToken, begin=begin, clock=clock)
-    revoke_token = providers.Factory(RevokeToken, begin=begin, clock=clock)
-    revoke_tokens = providers.Factory(RevokeTokens, begin=begin, clock=clock)
-    find_token = providers.Factory(FindToken, begin=read)
-    list_tokens = providers.Factory(ListTokens, begin=read)
+    change_token = providers.Factory(ChangeToken, begin=begin, record=record, clock=clock)
+    revoke_token = providers.Factory(RevokeToken, begin=begin, record=record, clock=clock)
+    revoke_tokens = providers.Factory(RevokeTokens, begin=begin, record=record, clock=clock)
+    find_token = providers.Factory(FindToken, begin=read, record=record_alone)
+    list_tokens = providers.Factory(ListTokens, begin=read, record=record_alone)

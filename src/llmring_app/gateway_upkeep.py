@@ -26,6 +26,7 @@ async def gateway_kept(container: Container) -> AsyncIterator[None]:
         _every(WRITE_S, journal.flush, "calls that ended are still written down as under way"),
         _every(CLOSE_S, lambda: closed(container), "lost calls are not closed"),
         _every(LAPSE_S, container.lapse_holds(), "budgets of lost calls are not let go of"),
+        _every(LAPSE_S, container.record_left_out(), "refusals left out are not told of"),
     ]
     tasks = [asyncio.create_task(chore) for chore in chores]
     try:
@@ -36,6 +37,7 @@ async def gateway_kept(container: Container) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
         await container.charges().close()
         await _at_last(tally.flush, "some uses of tokens were not counted")
+        await _at_last(container.record_left_out(), "some refusals are nowhere told of")
         await _at_last(journal.close, "some calls stay written down as under way")
 
 

@@ -1,7 +1,7 @@
 """All configuration: what there is, its defaults, the rule each value keeps; read once."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Self, get_type_hints
@@ -14,6 +14,7 @@ from llmring_adapters.redis import BoundedRedis
 from llmring_app.dotenv import read_dotenv
 from llmring_app.errors import BadSetting
 from llmring_app.gateway_settings import GatewaySettings
+from llmring_app.other_names import TOLERATED, TWINS
 from llmring_app.setting_types import (
     Auth,
     Bytes,
@@ -50,50 +51,10 @@ SECRET_FILES: Final = {
     "metrics_token_file": "metrics_token",
     "management_token_file": "management_token",
 }
-TWINS: Final = {
-    field.upper(): field
-    for field in (
-        "management_token",
-        "encryption_key",
-        "http_cache_enabled",
-        "http_cache_backend",
-        "http_cache_default_ttl",
-        "http_cache_max_object_bytes",
-        "http_cache_stream_responses",
-        "redis_cache_url",
-        "redis_cache_key_prefix",
-        "observability_enabled",
-        "observability_buffer_size",
-        "observability_max_request_body_bytes",
-        "observability_max_response_body_bytes",
-        "file_event_log",
-    )
-}
 LISTS: Final = ("cors_origins", "witnesses")
 PUBLIC_REGISTRY: Final = "https://llmring.github.io/registry/"
 HISTORIC_AUTH: Final = "api_key_validation_mode"
 HISTORIC_AUTH_VALUES: Final = {"bridge": "open", "strict": "keys"}
-
-# Names of other released servers, of their compose files and of the published client. They may
-# well be set on the same machine; here they mean nothing.
-TOLERATED: Final = frozenset(
-    {
-        "api_key",
-        "api_prefix",
-        "dev_port",
-        "enable_conversation_tracking",
-        "enforce_membership_verification",
-        "http_port",
-        "message_logging_level",
-        "message_retention_days",
-        "port",
-        "prefer_saas",
-        "profile",
-        "project_key",
-        "server_url",
-        "strict_cost",
-    }
-)
 
 
 class Settings(GatewaySettings, frozen=True, kw_only=True):
@@ -140,10 +101,10 @@ class Settings(GatewaySettings, frozen=True, kw_only=True):
         """
         sources = (read_dotenv(dotenv), environment)
         texts: dict[str, str] = {}
-        for read in (_by_twin, _by_field):  # under our own names they count for more
-            for source in sources:
-                texts |= read(source)
-        values = {field: _value(field, text) for field, text in texts.items()}
+        for source in sources:  # under our own names they count for more
+            texts |= _by_field(source)
+        values = _values_of_twins(sources, texts)
+        values |= {field: _value(field, text) for field, text in texts.items()}
         if values.get("env") == "prod" and "database_url" not in values:
             raise BadSetting("LLMRING_DATABASE_URL must be set for production")
         if values.get("env") == "test":
@@ -202,10 +163,22 @@ def without_password(url: str) -> str:
     return re.sub(r"(?i)([?&][^=&]*(?:pass|secret|token|key)[^=&]*)=[^&]*", r"\1=***", hidden)
 
 
-def _by_twin(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return what one source says under the names that other gateways know."""
-    given = {field: variables.get(name, "").strip() for name, field in TWINS.items()}
-    return {field: text for field, text in given.items() if text}
+def _values_of_twins(
+    sources: Sequence[Mapping[str, str]], known: Collection[str]
+) -> dict[str, object]:
+    """Return what is said under the names of other gateways of fields that are not ``known``."""
+    values: dict[str, object] = {}
+    for name, field in TWINS.items():
+        given = [text for source in sources if (text := source.get(name, "").strip())]
+        if given and field not in known:
+            text = _levelled(given[-1]) if field == "log_level" else given[-1]
+            values[field] = _value(field, text, name)
+    return values
+
+
+def _levelled(text: str) -> str:
+    """Return a level of logging as we write it."""
+    return {"warn": "warning"}.get(text.lower(), text.lower())
 
 
 def _by_field(variables: Mapping[str, str]) -> dict[str, str]:
@@ -260,13 +233,13 @@ def _content(name: str, path: str) -> str:
     return content
 
 
-def _value(field: str, text: str) -> object:
+def _value(field: str, text: str, name: str | None = None) -> object:
     try:
         _check_address(field, text)
         raw = _items(text) if field in LISTS else text
         return convert(raw, TYPES[field], strict=False)
     except ValueError:  # its message may hold the value
-        raise BadSetting(f"{variable(field)} must be {rule(field)}") from None
+        raise BadSetting(f"{name or variable(field)} must be {rule(field)}") from None
 
 
 def _check_address(field: str, text: str) -> None:

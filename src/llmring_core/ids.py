@@ -8,6 +8,7 @@ ApiKeyId = NewType("ApiKeyId", str)  # UUID
 UsageId = NewType("UsageId", str)  # UUID, version 7
 TokenId = NewType("TokenId", str)  # UUID; never the secret
 HoldId = NewType("HoldId", str)  # UUID
+AuditEventId = NewType("AuditEventId", str)  # UUID, version 7
 
 NewId = Callable[[], str]  # a fresh UUIDv7, canonical 36 characters
 NewSecret = Callable[[], bytes]  # 32 unpredictable bytes

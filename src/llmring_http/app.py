@@ -19,6 +19,7 @@ from llmring_http.frame import framed
 from llmring_http.gateway.proxy import Proxy, with_gateway
 from llmring_http.guard import guarded
 from llmring_http.health.routes import HealthController
+from llmring_http.management.auditing import refusals_recorded
 from llmring_http.management.routes import management_routes
 from llmring_http.metrics import metrics_routes
 from llmring_http.options import HttpOptions, Lifespan
@@ -120,6 +121,7 @@ def create_litestar(
             "redis_state": _provide(lambda: options.redis_state),
             "now": _provide(options.clock),
         },
+        after_exception=[refusals_recorded(use_cases["record_refusal"]())],
         exception_handlers={
             LLMRingError: domain_problem,
             HTTPException: http_problem,

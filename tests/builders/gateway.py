@@ -36,6 +36,7 @@ from llmring_core.gateway.tokens import digest_of, secret_of
 from llmring_core.ids import HoldId, ProjectId, TokenId, UsageId
 from llmring_core.transactions import Begin
 from tests.builders.accounts import PROJECT
+from tests.builders.auditing import EVENT, event
 from tests.builders.kernel import NOON, P1
 
 HOUR = timedelta(hours=1)
@@ -158,4 +159,6 @@ async def add_gateway(work: AllWork) -> None:
     await work.budgets.limit(TOKEN.id, Limits(max_usd=HOLD.usd))
     await work.budgets.limit(P1, Limits(max_tokens=2**53 - 1))
     await work.budgets.hold(HOLD)
+    await work.audit.append(EVENT)
+    await work.audit.append(event(1))
     await work.attempts.add([ATTEMPT], NOON + HOUR)

@@ -59,15 +59,19 @@ async def test_every_answer_that_arrived_is_in_the_ledger_once(
             await asyncio.to_thread(server.stop)
 
     recorded = {row["request_id"]: row for row in rows}
+    closed = {id for id, row in recorded.items() if row["attempt_status"] == "unknown"}
     assert len(recorded) == len(rows)
-    assert whole <= recorded.keys()
-    assert recorded.keys() <= charging.charged.keys()  # nothing that was not asked for
+    assert whole <= recorded.keys() - closed
+    assert recorded.keys() - closed <= charging.charged.keys()  # nothing that was not asked for
     for id in whole:
         charged = charging.charged[id]
         assert charged is None or billed(recorded[id]) == charged
     assert len(whole) > 5 * ROUNDS
-    lost = len(charging.charged.keys() - recorded.keys())
-    print(f"\n{ROUNDS} rounds, {len(whole)} whole answers checked, {lost} others not recorded")  # noqa: T201
+    open_yet = len(charging.charged.keys() - recorded.keys())
+    print(  # noqa: T201
+        f"\n{ROUNDS} rounds, {len(whole)} whole answers checked,"
+        f" {len(closed)} calls closed as unknown, {open_yet} still to be closed"
+    )
 
 
 def started(folder: Path, used: dict[str, str]) -> RunningServer:

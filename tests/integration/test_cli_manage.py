@@ -126,6 +126,40 @@ class TestTokens:
         assert (code, said) == (1, "Error: HTTP 404: project not found\n")
 
 
+class TestAudit:
+    def test_is_listed_and_printed(self, manage: Command) -> None:
+        project = made(manage, "cli-audit")
+        words = ("--project-id", project, "--action", "project.create", "--page-size", "1")
+        code, table, aside = manage("audit", "list", *words)
+        header, row = table.splitlines()
+        assert code == 0 and aside == "Page 1 of 1; 1 events in all\n"
+        assert header.split() == [
+            "ID",
+            "TIMESTAMP",
+            "ACTION",
+            "OUTCOME",
+            "ACTOR",
+            "CLIENT",
+            "IP",
+            "REASON",
+        ]
+        assert row.index("project.create") == header.index("ACTION")
+        found = json.loads(manage("audit", "list", *words, "--json")[1])
+        assert found["pagination"]["total_count"] == 1
+        (event,) = found["events"]
+        assert json.loads(manage("audit", "get", event["id"], "--json")[1]) == event
+        lines = manage("audit", "get", event["id"])[1].splitlines()
+        assert f"project_id: {project}" in lines and "outcome: success" in lines
+
+    def test_may_be_empty_or_refused(self, manage: Command) -> None:
+        code, table, aside = manage("audit", "list", "--search", "nothing-like-it")
+        assert (code, len(table.splitlines())) == (0, 1)
+        assert aside == "Page 1 of 0; 0 events in all\n"
+        _, _, said = manage("audit", "list", "--page", "0")
+        assert said.startswith("Error: HTTP 400: page: ")
+        assert manage("audit", "get", NOBODY)[2] == "Error: HTTP 404: audit event not found\n"
+
+
 class TestReaching:
     def test_needs_the_token(self, manage: Command, monkeypatch: pytest.MonkeyPatch) -> None:
         wrong = manage("project", "list", "--management-token", "another")

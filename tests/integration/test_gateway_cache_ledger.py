@@ -9,6 +9,7 @@ from llmring_adapters.checking import check_database
 from llmring_core.gateway import TokenChange
 from llmring_core.gateway.metering import meter_for
 from llmring_core.usage import Tokens
+from tests.builders.auditing import ORIGIN
 from tests.builders.certification import EVERY
 from tests.builders.gateway import token
 from tests.builders.kernel import P1
@@ -78,7 +79,7 @@ async def test_hits_use_up_no_request(tmp_path: Path) -> None:
         upstream(always(whole(CHAT))) as provider,
         gateway(tmp_path, provider.url, meters=meter_for) as server,
     ):
-        await server.container.change_token()(token(1).id, TokenChange(max_requests=1))
+        await server.container.change_token()(token(1).id, TokenChange(max_requests=1), ORIGIN)
         standings = [await standing(server, chat(FORCED)) for _ in range(3)]
         refused = await server.raw(chat(b"Cache-Control: no-cache"))
         first = await counted(server, token(1).id)

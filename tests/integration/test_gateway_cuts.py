@@ -4,6 +4,7 @@ No end is made up, and the ledger has the call once: as truncated, with what was
 """
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ import pytest
 
 from llmring_core.gateway.metering import meter_for
 from llmring_core.usage import UsageRecord
+from tests.faults.proxy import NO_LINGER
 from tests.integration.breaking import YAML, Seen, seen
 from tests.integration.gateway import DONE, Gateway, gateway, post
 from tests.integration.upstream import STREAM_HEAD, Answer, Sent, chunk, upstream
@@ -121,6 +123,33 @@ async def test_the_same_stream_uncut_is_complete(tmp_path: Path, name: str) -> N
     [answer] = answers.values()
     assert (answer.body, answer.ended) == (case.visible(len(case.stream)), True)
     assert (record.attempt_status, record.tokens.output) == ("complete", case.output)
+
+
+async def test_a_stream_reset_anywhere_is_never_taken_for_whole(tmp_path: Path) -> None:
+    case = CASES["chat, usage not asked for"]
+    sizes = range(1, len(case.stream) + 1, 7)
+
+    async def answer(sent: Sent, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM_HEAD + chunk(case.stream[: int(sent.header("x-size")[0])]))
+        await asyncio.sleep(0.01)  # what comes just before a reset may be lost with it
+        raw: socket.socket = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        writer.transport.abort()
+
+    async with (
+        upstream(answer) as provider,
+        gateway(tmp_path, provider.url, YAML, meters=meter_for) as server,
+    ):
+        answers = await cut_at(server, case, sizes)
+        records = {record.request_id: record for record in await server.records()}
+
+    assert len(records) == len(provider.sent) == len(sizes)
+    for size, got in answers.items():
+        came = [case.visible(count) for count in range(size + 1)]
+        is_cut = got.status == 200 and any(map(got.is_cut_after, came))
+        assert is_cut or (got.status, got.code) == (502, "upstream_broken"), size
+        record = records[got.headers["x-request-id"]]
+        assert record.attempt_status != "complete" or case.has(case.end, size)
 
 
 def check(case: Case, size: int, answer: Seen, record: UsageRecord) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from llmring_core.errors import StoreUnavailable
+from llmring_core.usage import UsageRecord
 from tests.builders.kernel import P1
 from tests.integration.gateway import (
     SECRET,
@@ -176,3 +178,18 @@ async def test_without_an_order_nothing_is_asked_twice(tmp_path: Path) -> None:
 
     assert error_of(answer)["code"] == "upstream_broken"
     assert (len(first.sent), len(second.sent)) == (1, 0)
+
+
+async def test_what_was_paid_for_and_cannot_be_recorded_is_not_bought_again(tmp_path: Path) -> None:
+    class Away:
+        async def __call__(self, _: object) -> UsageRecord:
+            raise StoreUnavailable("away")
+
+    async with (
+        upstream(always(GOOD)) as first,
+        upstream(always(GOOD)) as second,
+        gateway(tmp_path, first.url, yaml(second.url), record=Away(), **BOTH) as server,
+    ):
+        status = split(await server.raw(post()))[0]
+
+    assert (status, len(first.sent), len(second.sent)) == (503, 1, 0)

@@ -96,6 +96,8 @@ ROUTES = {
     "get /manage/tokens/{id}",
     "patch /manage/tokens/{id}",
     "delete /manage/tokens/{id}",
+    "get /manage/audit",
+    "get /manage/audit/{id}",
 }
 PUBLIC = (  # though they are where tenants' routes are
     "get /api/v1/receipts/public-key",

@@ -10,6 +10,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
+    Text,
     false,
     text,
 )
@@ -98,4 +99,25 @@ gateway_attempts = Table(
     Column("started_at", UtcDateTime, nullable=False),
     Column("lapses_at", UtcDateTime, nullable=False),  # unless its server renews it
     Index("ix_gateway_attempts_lapses_at", "lapses_at", "id"),
+)
+gateway_audit_events = Table(
+    "gateway_audit_events",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("happened_at", UtcDateTime, nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("actor", String(32), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", String(256)),
+    Column("project", String(36)),  # no foreign key: who is refused may name any
+    Column("token", String(36)),  # its id
+    Column("request_id", String(64)),
+    Column("correlation_id", String(64)),
+    Column("client_ip", String(64)),
+    Column("method", String(64)),
+    Column("path", String(256)),
+    Column("user_agent", String(256)),
+    Column("metadata", Text),  # a JSON object
+    Index("ix_gateway_audit_events_happened_at", "happened_at", "id"),
+    Index("ix_gateway_audit_events_project_happened_at", "project", "happened_at", "id"),
 )

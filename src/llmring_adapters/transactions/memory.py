@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from llmring_adapters.accounts.memory import MemoryAccountBook
+from llmring_adapters.gateway.audit_memory import MemoryAuditBook
 from llmring_adapters.gateway.memory import (
     MemoryBudgetBook,
     MemoryGatewayBook,
@@ -35,6 +36,7 @@ class MemoryWork:
         projects = JournaledDict[ProjectId, Project](journal)
         self.accounts = MemoryAccountBook(projects, JournaledDict(journal))
         self.answers = MemoryAnswerBook(JournaledDict(journal))
+        self.audit = MemoryAuditBook(journal)
         self.budgets = MemoryBudgetBook(journal)
         self.gateway = MemoryGatewayBook(journal, projects)
         self.keys = MemoryKeyBook(journal)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from llmring_adapters.accounts.sql import SqlAccountBook
 from llmring_adapters.database import BROKEN, PASSING, READ_ONLY, Outages, limited
+from llmring_adapters.gateway.audit_sql import SqlAuditBook
 from llmring_adapters.gateway.budgets import SqlBudgetBook
 from llmring_adapters.gateway.sql import SqlGatewayBook, SqlTokenBook
 from llmring_adapters.gateway.sql_journal import SqlAttemptBook
@@ -34,6 +35,7 @@ class SqlWork:
         self.accounts = SqlAccountBook(connection)
         self.answers = SqlAnswerBook(connection)
         self.attempts = SqlAttemptBook(connection)
+        self.audit = SqlAuditBook(connection)
         self.budgets = SqlBudgetBook(connection)
         self.certifications = SqlCertifications(connection)
         self.gateway = SqlGatewayBook(connection)

@@ -13,6 +13,7 @@ from llmring_app.cli.printing import print_aside, print_json, print_table
 from llmring_app.database import opened
 from llmring_app.encryption_keys import add_encryption_key
 from llmring_core.accounts import ApiKey, IssuedKey, Project
+from llmring_core.gateway.auditing import Origin
 
 
 def add(commands: Commands) -> None:
@@ -64,7 +65,7 @@ async def rotate_encryption(args: Namespace) -> int:
     container = container_of(args)
     async with opened(container):
         add_encryption_key(container.settings(), container.new_secret())
-        count = await container.reseal_keys()()
+        count = await container.reseal_keys()(Origin(actor="admin"))
     if args.json:
         print_json({"provider_keys": count})
     else:

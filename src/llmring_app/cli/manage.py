@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from llmring_app.cli.management_client import ManagementClient
 from llmring_app.cli.parsing import Commands, add_command, add_group, add_json, settings_of
-from llmring_app.cli.printing import print_json, print_table
+from llmring_app.cli.printing import print_aside, print_json, print_table
 from llmring_app.errors import CannotStart
 
 BASE_URL: Final = "http://localhost:8000"
@@ -27,11 +27,25 @@ PROJECT: Final = {  # by member, its title
 }
 SETTABLE: Final = ("name", "api_key", "fallbacks", "issues_receipts")
 TOKEN: Final = ("id", "token", "project_id", "is_active", "request_count", "expires_at")
+EVENT: Final = ("id", "timestamp", "action", "outcome", "actor", "client_ip", "reason")
+EVENT_FILTERS: Final = (
+    "action",
+    "actor",
+    "outcome",
+    "project_id",
+    "request_id",
+    "client_ip",
+    "search",
+    "start_time",
+    "end_time",
+    "page",
+    "page_size",
+)
 SHOWN_ID: Final = "as `list` shows it"
 
 
 def add(commands: Commands) -> None:
-    group = add_group(commands, "manage", "gateway projects and tokens, through the HTTP API")
+    group = add_group(commands, "manage", "gateway projects, tokens and audit log, by HTTP")
     projects = add_group(group, "project", "gateway projects")
     _command(projects, "list", "list every project", list_projects)
     _with_id(_command(projects, "get", "print one project", get_project))
@@ -52,6 +66,11 @@ def add(commands: Commands) -> None:
     listing.add_argument("--active-only", action="store_true")
     _with_id(_command(tokens, "get", "print one token", get_token))
     _with_id(_command(tokens, "revoke", "revoke a token", revoke_token))
+    audit = add_group(group, "audit", "who did what, who was refused, who looked")
+    listing = _command(audit, "list", "list a page of events, newest first", list_events)
+    for name in EVENT_FILTERS:
+        listing.add_argument(f"--{name.replace('_', '-')}", metavar=name.rpartition("_")[2].upper())
+    _with_id(_command(audit, "get", "print one event", get_event))
 
 
 def list_projects(args: Namespace) -> int:
@@ -111,6 +130,30 @@ def get_token(args: Namespace) -> int:
 def revoke_token(args: Namespace) -> int:
     _client(args).call("DELETE", "tokens", args.id)
     return _print_done(args, f"Revoked {args.id}")
+
+
+def list_events(args: Namespace) -> int:
+    query = {name: getattr(args, name) for name in EVENT_FILTERS}
+    found = _client(args).call("GET", "audit", query=query)
+    if args.json:
+        print_json(found)
+        return 0
+    _print_rows(args, EVENT, found["events"] or ())
+    number = found["pagination"]
+    print_aside(
+        f"Page {number['page']} of {number['total_pages']}; {number['total_count']} events in all"
+    )
+    return 0
+
+
+def get_event(args: Namespace) -> int:
+    found = _client(args).call("GET", "audit", args.id)
+    if args.json:
+        print_json(found)
+        return 0
+    for name, value in found.items():
+        print(f"{name}: {value}")
+    return 0
 
 
 def minutes_of(text: str) -> int:
@@ -195,7 +238,7 @@ def _print_rows(args: Namespace, names: tuple[str, ...], rows: Any) -> int:
         print_json(rows)
         return 0
     header = [name.replace("_at", "").replace("_", " ").upper() for name in names]
-    print_table(header, [[_cell(row[name]) for name in names] for row in rows])
+    print_table(header, [[_cell(row.get(name)) for name in names] for row in rows])
     return 0
 
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import UNSET
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from llmring_core.accounts import Project
 from llmring_core.clock import Clock
+from llmring_core.gateway.auditing import Deed, Origin, Record, RecordAlone
 from llmring_core.gateway.errors import GatewayProjectNotFound
 from llmring_core.gateway.holding import relimit
 from llmring_core.gateway.limits import Limits
@@ -32,10 +33,11 @@ class CreateProject:
 
     begin: Begin[GatewayWork]
     vault: Vault
+    record: Record
     clock: Clock
     new_id: NewId
 
-    async def __call__(self, wanted: ProjectToCreate) -> ManagedProject:
+    async def __call__(self, wanted: ProjectToCreate, origin: Origin) -> ManagedProject:
         """Raises DuplicateProject when the gateway has, or had, a project of that name."""
         now = self.clock()
         async with self.begin() as work:
@@ -60,6 +62,9 @@ class CreateProject:
             await _put_keys(work, self.vault, made.id, wanted.provider_keys)
             if wanted.limits != Limits():
                 await work.budgets.limit(made.id, wanted.limits)
+            details = {"project_name": made.name}
+            deed = Deed(action="project.create", project=made.id, details=details)
+            await self.record(work, deed, origin)
             return await _managed(work, made)
 
 
@@ -69,11 +74,14 @@ class ChangeProject:
 
     begin: Begin[GatewayWork]
     vault: Vault
+    record: Record
     clock: Clock
 
-    async def __call__(self, id: ProjectId, change: ProjectChange) -> ManagedProject:
+    async def __call__(
+        self, id: ProjectId, change: ProjectChange, origin: Origin
+    ) -> ManagedProject:
         """Raises GatewayProjectNotFound, DuplicateProject."""
-        now = self.clock()
+        now, revoked = self.clock(), 0
         async with self.begin() as work:
             before = await _found(work, id, locked=True)
             after = replace(change.over(before), updated_at=now)
@@ -84,13 +92,17 @@ class ChangeProject:
                 closed_at = None if change.is_active else now
                 after = replace(after, is_active=change.is_active, deactivated_at=closed_at)
                 if change.revoke_tokens:
-                    await work.tokens.revoke_all(id, now)
+                    revoked = await work.tokens.revoke_all(id, now)
             await work.gateway.change(after)
             keys = dict(change.provider_keys)
             if change.key is not UNSET:
                 keys[after.default_provider] = change.key
             await _put_keys(work, self.vault, id, keys)
             await relimit(work, id, change.limits)
+            details = _account(change, after) | {"tokens_revoked": revoked}
+            await self.record(
+                work, Deed(action="project.update", project=id, details=details), origin
+            )
             return await _managed(work, after)
 
 
@@ -99,9 +111,10 @@ class DeleteProject:
     """Close the gateway to a project for good; the project, its calls and its name stay."""
 
     begin: Begin[GatewayWork]
+    record: Record
     clock: Clock
 
-    async def __call__(self, id: ProjectId) -> None:
+    async def __call__(self, id: ProjectId, origin: Origin) -> None:
         """Raises GatewayProjectNotFound."""
         now = self.clock()
         async with self.begin() as work:
@@ -110,7 +123,10 @@ class DeleteProject:
             await work.gateway.change(
                 replace(before, is_active=False, deactivated_at=closed_at, deleted_at=now)
             )
-            await work.tokens.revoke_all(id, now)
+            revoked = await work.tokens.revoke_all(id, now)
+            details = {"project_name": before.name, "tokens_revoked": revoked}
+            deed = Deed(action="project.delete", project=id, details=details)
+            await self.record(work, deed, origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +135,9 @@ class ResealKeys:
 
     begin: Begin[GatewayWork]
     vault: Vault
+    record: Record
 
-    async def __call__(self) -> int:
+    async def __call__(self, origin: Origin) -> int:
         """Return how many keys there are. Raises CannotUnseal; then none is changed."""
         async with self.begin() as work:
             keys = await work.gateway.every_key(locked=True)
@@ -128,6 +145,8 @@ class ResealKeys:
                 sealed = Sealed(key_id=key.key_id, box=key.sealed)
                 clear = {key.provider: self.vault.unseal(sealed, place_of(project, key.provider))}
                 await _put_keys(work, self.vault, project, clear)
+            deed = Deed(action="encryption_key.rotate", details={"provider_keys": len(keys)})
+            await self.record(work, deed, origin)
         return len(keys)
 
 
@@ -136,11 +155,14 @@ class FindGatewayProject:
     """Read one project."""
 
     begin: Begin[GatewayWork]
+    record: RecordAlone
 
-    async def __call__(self, id: ProjectId) -> ManagedProject:
+    async def __call__(self, id: ProjectId, origin: Origin) -> ManagedProject:
         """Raises GatewayProjectNotFound."""
         async with self.begin() as work:
-            return await _managed(work, await _found(work, id))
+            found = await _managed(work, await _found(work, id))
+        await self.record(Deed(action="project.read", project=id), origin)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +170,17 @@ class ListGatewayProjects:
     """Read every project, by name."""
 
     begin: Begin[GatewayWork]
+    record: RecordAlone
 
-    async def __call__(self) -> Sequence[ManagedProject]:
+    async def __call__(self, origin: Origin) -> Sequence[ManagedProject]:
         async with self.begin() as work:
             projects = await work.gateway.all()
             keys = defaultdict[ProjectId, list[SealedKey]](list)
             for owner, key in await work.gateway.every_key():
                 keys[owner].append(key)
             budgets = await work.budgets.of([project.id for project in projects])
+        details = {"project_count": len(projects)}
+        await self.record(Deed(action="project.list", details=details), origin)
         return [
             ManagedProject(
                 project=project,
@@ -179,6 +204,16 @@ async def _managed(work: GatewayWork, project: GatewayProject) -> ManagedProject
         keys=tuple(await work.gateway.keys(project.id)),
         budget=(await work.budgets.of([project.id])).get(project.id),
     )
+
+
+def _account(change: ProjectChange, after: GatewayProject) -> dict[str, object]:
+    """Return what the audit log says of a change: which settings, and of a key nothing more."""
+    plain = asdict(change) | asdict(change.limits)
+    for several in ("limits", "provider_keys", "revoke_tokens"):
+        del plain[several]
+    fields = ["api_key" if name == "key" else name for name in plain if plain[name] is not UNSET]
+    fields += [f"provider_keys.{provider}" for provider in sorted(change.provider_keys)]
+    return {"updated_fields": fields, "project_name": after.name}
 
 
 async def _put_keys(

@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from llmring_core.accounts import AccountsWork
+from llmring_core.gateway.auditing import AuditWork
 from llmring_core.gateway.limits import Budget, Hold, Limits, Taken
 from llmring_core.gateway.projects import GatewayProject, SealedKey
 from llmring_core.gateway.tokens import Token, TokenChange
@@ -128,7 +129,7 @@ class BudgetBook(Protocol):
         """Let go of what was held until ``at`` (UTC) or earlier, and return how many holds."""
 
 
-class GatewayWork(AccountsWork, Protocol):
+class GatewayWork(AccountsWork, AuditWork, Protocol):
     """The stores one transaction of the gateway may touch."""
 
     @property

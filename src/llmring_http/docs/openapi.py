@@ -1,13 +1,15 @@
 """The OpenAPI document: what the framework finds out, corrected where it knows less than we do."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 from litestar.openapi.spec import OpenAPI
-from msgspec import json
+from msgspec import Struct, UnsetType, json
+from msgspec.structs import fields
 
 from llmring_http.decoding import any_json
 from llmring_http.health.routes import Alive, Health, Root
+from llmring_http.management.audit_wire import AuditEventBody, AuditPageBody
 from llmring_http.management.document import describe_management
 from llmring_http.management.problems import ManagementProblem
 from llmring_http.management.wire import IssuedBody, ProjectBody, RevokedBody, TokenBody
@@ -53,6 +55,8 @@ BODIES = (
     TokenBody,
     IssuedBody,
     RevokedBody,
+    AuditEventBody,
+    AuditPageBody,
     ManagementProblem,
     Problem,
 )
@@ -74,6 +78,8 @@ def described(schema: OpenAPI) -> dict[str, Any]:
     _, bodies = json.schema_components(
         BODIES, schema_hook=any_json, ref_template="#/components/schemas/{name}"
     )
+    for body in BODIES:
+        _let_out(body, bodies[body.__name__])
     document["components"]["schemas"] |= bodies  # the framework's say "one of" and mean "any of"
     logs = document["paths"]["/api/v1/logs"]["get"]["responses"]["200"]
     logs["content"] |= {media: {"schema": {"type": "string"}} for media in FILES}
@@ -91,6 +97,13 @@ def described(schema: OpenAPI) -> dict[str, Any]:
                     str(status), PROBLEM_ANSWER | {"description": HTTPStatus(status).phrase}
                 )
     return document
+
+
+def _let_out(body: type[Struct], schema: dict[str, Any]) -> None:
+    """Take members that may be left out from those that are required: msgspec counts them all."""
+    optional = {one.encode_name for one in fields(body) if UnsetType in get_args(one.type)}
+    if optional:
+        schema["required"] = [name for name in schema["required"] if name not in optional]
 
 
 def _is_theirs(answer: dict[str, Any]) -> bool:

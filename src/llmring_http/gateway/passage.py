@@ -112,9 +112,11 @@ class Passage:
         except UpstreamFailed as error:
             self._attempt.leave(works=False)
             await self._end("upstream_error" if answer is None else "truncated")
-            return await self._broken(error)
+            await self._tell(error)
+            return self._moving_on(error)
         except LLMRingError as error:  # what has to be committed could not be
-            return await self._broken(error)
+            await self._tell(error)
+            return error
         except (CancelledError, Drained):
             await self._end("client_disconnected")
         except MovesOn:
@@ -180,7 +182,7 @@ class Passage:
             await self._listener.give(self._shown.rest(), more=True)
             raise
 
-    async def _broken(self, error: LLMRingError) -> Exception:
+    async def _tell(self, error: LLMRingError) -> None:
         """Tell a stream's reader what happened, where it would not read it as part of a frame."""
         started = self._listener.has_started and self._is_stream
         if started and self._shown.is_between_frames and not self._attempt.metered.whole:
@@ -188,7 +190,6 @@ class Passage:
             event = error_event(error, endpoint, self._about.request_id)
             with suppress(Drained):
                 await self._listener.give(event, more=True)
-        return self._moving_on(error)
 
     def _moving_on(self, error: Exception) -> Exception:
         """Return ``error``. Raises MovesOn where another provider may still be asked."""

@@ -1,12 +1,13 @@
 """Who may manage the gateway: whoever has the management token, and nobody while there is none."""
 
 from hmac import compare_digest
+from typing import Final
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
-from llmring_core.errors import NotFound, Unauthenticated
+from llmring_core.errors import NotFound, StoreUnavailable, Unauthenticated
 from llmring_http.requests import headers_of
 
 BEARER = "Bearer "
@@ -37,6 +38,9 @@ class WrongManagementToken(Unauthenticated):
 
     def __init__(self) -> None:
         super().__init__("invalid management token")
+
+
+READ: Final = (NoManagement, NoManagementToken, WrongManagementToken, StoreUnavailable)
 
 
 def management_guard(token: str | None) -> Guard:

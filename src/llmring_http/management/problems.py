@@ -1,6 +1,7 @@
 """Errors of the management API: what clients of such gateways read, and our own members beside."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, ClassVar, Final, TypeAlias
 
 from litestar import Request, Response
@@ -15,6 +16,7 @@ Handler: TypeAlias = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 
 JSON: Final = "application/json"
 INVALID_BODY: Final = "invalid request body"
+DELETION_REFUSED: Final = "project deletion is not permitted"
 
 
 class ManagementProblem(Problem, kw_only=True, omit_defaults=True):
@@ -42,12 +44,7 @@ def management_problem(
     """Return the answer that any error of a management route stands for."""
     usual = problem_of(request, error)
     content, headers = usual.content, dict(usual.headers)
-    status = content.status
-    said = str(error) if isinstance(error, LLMRingError) else content.title.lower()
-    if isinstance(error, Invalid):
-        status = 400  # what is wrong with it is in the detail, as everywhere
-    if isinstance(error, Unprocessable):
-        said = INVALID_BODY if error.errors[0].loc[0] == "body" else said
+    status = status_in(error)
     if isinstance(error, ProjectsStay):
         headers["Allow"] = "GET, PATCH"
     body = ManagementProblem(
@@ -57,10 +54,28 @@ def management_problem(
         detail=content.detail,
         code=error.wire_code if isinstance(error, NoTokensForInactive) else content.code,
         request_id=content.request_id,
-        error=said,
-        message="project deletion is not permitted" if isinstance(error, ProjectsStay) else None,
+        error=said(error),
+        message=DELETION_REFUSED if isinstance(error, ProjectsStay) else None,
     )
     return Response(body, status_code=status, media_type=JSON, headers=headers)
+
+
+def status_in(error: Exception) -> int:
+    """Return the status of any error of a management route."""
+    if isinstance(error, Invalid):
+        return 400  # what is wrong with it is in the detail, as everywhere
+    if isinstance(error, LLMRingError):
+        return status_of(type(error))
+    return error.status_code if isinstance(error, HTTPException) else 500
+
+
+def said(error: Exception) -> str:
+    """Return what clients look for in the answer to any error; of bugs it says nothing."""
+    if isinstance(error, Unprocessable) and error.errors[0].loc[0] == "body":
+        return INVALID_BODY
+    if isinstance(error, LLMRingError):
+        return str(error)
+    return HTTPStatus(status_in(error)).phrase.lower()
 
 
 HANDLERS: Final[dict[int | type[Exception], Handler]] = {

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from llmring_app.cli.config import written
 from llmring_app.errors import BadSetting
-from llmring_app.settings import NAMES, TOLERATED, TYPES, Settings, variable, without_password
+from llmring_app.settings import (
+    NAMES,
+    TOLERATED,
+    TYPES,
+    Settings,
+    variable,
+    without_password,
+)
 from llmring_app.witness_keys import witness_in
 from tests.builders.transparency import SIGNER
 from tests.builders.witnesses import WITNESS_KEY
@@ -99,15 +106,6 @@ class TestSources:
         said = refusal({"LLMRING_REDIS_URL_FILE": str(secret)})
 
         assert said == "LLMRING_REDIS_URL_FILE must name a readable file that is not empty"
-
-    def test_names_of_other_gateways_are_read_after_our_own(self, tmp_path: Path) -> None:
-        dotenv = tmp_path / ".env"
-        dotenv.write_text(f"LLMRING_MANAGEMENT_TOKEN={'a' * 16}\nENCRYPTION_KEY={'A' * 43}=\n")
-        other = {"MANAGEMENT_TOKEN": "b" * 16}
-
-        assert Settings.read(other, NO_FILE).management_token == "b" * 16
-        assert Settings.read(other, dotenv).management_token == "a" * 16
-        assert Settings.read({}, dotenv).encryption_key == "A" * 43 + "="
 
     def test_the_test_environment_has_a_database_of_its_own(self) -> None:
         assert read(ENV="test").database_url == "sqlite:///./llmring_test.db"

@@ -28,6 +28,7 @@ from llmring_core.gateway import (
 from llmring_core.gateway.manage_projects import ChangeProject
 from llmring_core.gateway.manage_tokens import RevokeToken
 from llmring_core.transactions import Begin
+from tests.builders.auditing import ORIGIN, recording
 from tests.builders.gateway import (
     HOUR,
     SECRET,
@@ -122,7 +123,7 @@ class TestRemembering:
         clock = FakeClock()
         recognise = RecogniseToken(cached_access(begin, time_s=clock.seconds), clock)
         await recognise(SECRET)
-        await RevokeToken(begin, clock)(TOKEN.id)
+        await RevokeToken(begin, recording(clock), clock)(TOKEN.id, ORIGIN)
         clock.pass_by(SECOND - MICROSECOND)
         await recognise(SECRET)
         clock.pass_by(MICROSECOND)
@@ -134,7 +135,8 @@ class TestRemembering:
         clock = FakeClock()
         recognise = RecogniseToken(cached_access(begin, time_s=clock.seconds), clock)
         await recognise(SECRET)
-        await ChangeProject(begin, vault(), clock)(P1, ProjectChange(is_active=False))
+        change = ChangeProject(begin, vault(), recording(clock), clock)
+        await change(P1, ProjectChange(is_active=False), ORIGIN)
         clock.pass_by(SECOND)
         with pytest.raises(InactiveProject):
             await recognise(SECRET)
@@ -144,7 +146,7 @@ class TestRemembering:
         clock = FakeClock()
         admit = admitting(begin, clock, cached_access(begin, time_s=clock.seconds))
         await admit(SECRET)
-        await RevokeToken(begin, clock)(TOKEN.id)
+        await RevokeToken(begin, recording(clock), clock)(TOKEN.id, ORIGIN)
         with pytest.raises(InactiveToken):
             await admit(SECRET)
 
@@ -168,10 +170,10 @@ class TestProviderKeys:
         open_key = OpenProviderKey(cached_provider_keys(begin, time_s=clock.seconds), keys)
         with pytest.raises(NoProviderKey):
             await open_key(P1, "openai")
-        change = ChangeProject(begin, keys, clock)
-        await change(P1, ProjectChange(key="sk-1"))
+        change = ChangeProject(begin, keys, recording(clock), clock)
+        await change(P1, ProjectChange(key="sk-1"), ORIGIN)
         assert await open_key(P1, "openai") == "sk-1"
-        await change(P1, ProjectChange(key="sk-2"))
+        await change(P1, ProjectChange(key="sk-2"), ORIGIN)
         clock.pass_by(SECOND)
         assert await open_key(P1, "openai") == "sk-2"
 

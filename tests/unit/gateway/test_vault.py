@@ -11,8 +11,9 @@ from llmring_app.encryption_keys import add_encryption_key, encryption_keys, vau
 from llmring_app.errors import CannotStart
 from llmring_app.settings import Settings
 from llmring_core.gateway import CannotUnseal, OpenProviderKey, ResealKeys
+from tests.builders.auditing import ORIGIN, recording
 from tests.builders.gateway import SEALED_KEY, kept, sealed_key, vault
-from tests.builders.kernel import P1
+from tests.builders.kernel import P1, FakeClock
 
 OLD, NEW = bytes(32), bytes(range(32))
 TEXT = "sk-canary"
@@ -55,7 +56,7 @@ class TestRotation:
         async with begin() as work:
             for name in ("openai", "anthropic"):
                 await work.gateway.put_key(P1, sealed_key(vault(OLD), name, f"{TEXT}-{name}"))
-        assert await ResealKeys(begin, vault(NEW, OLD))() == 2
+        assert await ResealKeys(begin, vault(NEW, OLD), recording(FakeClock()))(ORIGIN) == 2
 
         async def find(_: str) -> list[object]:
             async with begin() as work:
@@ -73,7 +74,7 @@ class TestRotation:
             for key in (good, SEALED_KEY):
                 await work.gateway.put_key(P1, key)
         with pytest.raises(CannotUnseal):
-            await ResealKeys(begin, vault(NEW, OLD))()
+            await ResealKeys(begin, vault(NEW, OLD), recording(FakeClock()))(ORIGIN)
         async with begin() as work:
             assert await work.gateway.keys(P1) == [good, SEALED_KEY]
 
