@@ -79,8 +79,16 @@ def redis_of(settings: Settings) -> BoundedRedis | None:
     return None if settings.redis_url is None else BoundedRedis(settings.redis_url)
 
 
+def cache_redis_of(settings: Settings) -> BoundedRedis | None:
+    """Return the Redis that providers' answers are kept in, if they are kept in one."""
+    url = settings.redis_for_cache
+    if settings.api_config_path is None or not settings.is_redis_cached or url is None:
+        return None
+    return BoundedRedis(url)
+
+
 def response_cache_of(
-    settings: Settings, clock: Clock, new_secret: NewSecret
+    settings: Settings, redis: BoundedRedis | None, clock: Clock, new_secret: NewSecret
 ) -> MemoryResponseCache | RedisResponseCache | None:
     """Return what keeps providers' answers; None where there is nothing to be kept.
 
@@ -88,11 +96,10 @@ def response_cache_of(
     """
     if settings.api_config_path is None or not settings.http_cache_enabled:
         return None
-    url = settings.redis_for_cache
-    if not settings.is_redis_cached or url is None:
+    if redis is None:
         return MemoryResponseCache(clock, settings.http_cache_max_bytes)
     return RedisResponseCache(
-        BoundedRedis(url),
+        redis,
         marking_key(settings, new_secret),
         clock,
         settings.http_cache_max_object_bytes,

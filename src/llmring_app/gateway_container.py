@@ -10,6 +10,7 @@ from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.group_commit import GroupCommit
 from llmring_app.choices import (
     cache_policy_of,
+    cache_redis_of,
     event_bus_of,
     event_file_of,
     excerpt_limits_of,
@@ -85,7 +86,10 @@ class GatewayContainer(Foundation):
     open_provider_key = providers.Factory(
         OpenProviderKey, find_keys=find_provider_keys, vault=vault
     )
-    response_cache = providers.Singleton(response_cache_of, Foundation.settings, clock, new_secret)
+    cache_redis = providers.Singleton(cache_redis_of, Foundation.settings)
+    response_cache = providers.Singleton(
+        response_cache_of, Foundation.settings, cache_redis, clock, new_secret
+    )
     cache_policy = providers.Singleton(cache_policy_of, Foundation.settings)
     cache_measures = Foundation.measures.provided.cache
     flights = providers.Singleton(SharedFlights)

@@ -1,11 +1,13 @@
 """What the ledger and the token's counts have of answers out of the cache."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
 from msgspec import json
 
 from llmring_adapters.checking import check_database
+from llmring_app.metrics import exposition
 from llmring_core.gateway import TokenChange
 from llmring_core.gateway.metering import meter_for
 from llmring_core.usage import Tokens
@@ -72,6 +74,23 @@ async def test_hits_stand_in_logs_totals_and_receipts_at_no_cost(tmp_path: Path)
     assert summary["total_tokens"] == 30
     assert certified.value.count == 3
     assert findings == []
+
+
+async def test_listeners_and_figures_know_what_the_cache_did(tmp_path: Path) -> None:
+    async with (
+        upstream(always(whole(CHAT))) as provider,
+        gateway(tmp_path, provider.url, meters=meter_for) as server,
+    ):
+        listener = server.container.events().subscribe("test")
+        for wish in (FORCED, FORCED, b"Cache-Control: no-store"):
+            await server.raw(chat(wish))
+        told = await listener.take(3)
+        text = exposition(server.container).decode()
+
+    assert [event.cache for event in told] == ["stored (forced)", "hit", "bypass"]
+    assert [event.cost_usd for event in told] == [COST_USD, 0, COST_USD]
+    counts = dict(re.findall(r"(?m)^llm_proxy_cache_(\w+)_total (\d)\.0$", text))
+    assert counts == {"hits": "1", "misses": "2", "bypass": "1", "stores": "1"}
 
 
 async def test_hits_use_up_no_request(tmp_path: Path) -> None:

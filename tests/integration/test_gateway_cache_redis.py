@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from llmring_app.metrics import exposition
 from llmring_core.gateway.metering import meter_for
 from tests.integration.cached import CHAT, FORCED, MODELS, call, chat, standing
 from tests.integration.gateway import OTHER, gateway, split
@@ -82,7 +83,9 @@ async def test_a_redis_that_is_away_is_a_miss(tmp_path: Path) -> None:
             body=b'{"method":"GET","url":"/v1/models"}',
         )
         refused = split(await server.raw(purge))[0]
+        text = exposition(server.container).decode()
 
     assert [(status, body) for status, _, body in answers] == [(200, b'{"data":[]}')] * 2
     assert len(provider.sent) == 2
     assert refused == 503
+    assert "llmring_redis_failures_total 0.0" not in text

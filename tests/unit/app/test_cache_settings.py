@@ -7,7 +7,7 @@ import pytest
 from llmring_adapters.gateway.cache_memory import MemoryResponseCache
 from llmring_adapters.gateway.cache_redis import RedisResponseCache
 from llmring_adapters.system import random_secret, utc_now
-from llmring_app.choices import cache_policy_of, response_cache_of
+from llmring_app.choices import cache_policy_of, cache_redis_of, response_cache_of
 from llmring_app.encryption_keys import encryption_keys, marking_key
 from llmring_app.errors import BadSetting
 from llmring_app.settings import Settings
@@ -71,7 +71,9 @@ def test_its_password_is_not_printed() -> None:
 def test_there_is_a_cache_where_there_is_a_gateway(
     variables: dict[str, str], kind: type[object]
 ) -> None:
-    assert type(response_cache_of(read(**variables), utc_now, random_secret)) is kind
+    settings = read(**variables)
+    redis = cache_redis_of(settings)
+    assert type(response_cache_of(settings, redis, utc_now, random_secret)) is kind
 
 
 def test_the_key_of_marks_is_the_same_everywhere_and_tells_nothing_of_its_own() -> None:
