@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from llmring_core.gateway.forwarding import ResolveModel
 from llmring_core.gateway.metering import meter_for
 from llmring_core.gateway.tokens import Token, digest_of
-from llmring_core.ids import TokenId
+from llmring_core.ids import ProjectId, TokenId
 from tests.builders.gateway import sealed_key, token
 from tests.builders.kernel import P1
 from tests.integration.cached import (
     CHAT,
     FORCED,
+    MODEL,
     MODELS,
     PUBLIC,
     SENT,
@@ -188,6 +190,25 @@ async def test_a_post_is_looked_up_at_its_callers_wish_only(tmp_path: Path) -> N
     assert not {"x-proxy-cache", "x-proxy-cache-key"} & set(plain)
     forced = "stored (forced)"
     assert standings == [forced, "miss", forced, "hit", forced, "bypass", "hit"]
+
+
+async def test_a_name_that_comes_to_mean_another_model_is_asked_for_anew(tmp_path: Path) -> None:
+    meant = {"fast": MODEL}
+
+    class Aliases(ResolveModel):
+        async def __call__(self, project: ProjectId, model: str) -> str:  # noqa: ARG002  the port's
+            return meant.get(model, model)
+
+    asked = chat(FORCED, body=b'{"model":"fast"}')
+    async with (
+        upstream(always(whole(CHAT))) as provider,
+        gateway(tmp_path, provider.url, resolve=Aliases()) as server,
+    ):
+        standings = [await standing(server, asked) for _ in range(2)]
+        meant["fast"] = "gpt-4o"
+        standings += [await standing(server, asked) for _ in range(2)]
+
+    assert standings == ["stored (forced)", "hit"] * 2
 
 
 async def test_who_wants_the_provider_asked_refreshes_it_for_the_others(tmp_path: Path) -> None:
