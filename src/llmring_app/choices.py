@@ -8,6 +8,8 @@ from typing import Protocol
 from httpx import AsyncClient
 
 from llmring_adapters.database import connect_postgres
+from llmring_adapters.gateway.cache_memory import MemoryResponseCache
+from llmring_adapters.gateway.cache_redis import RedisResponseCache
 from llmring_adapters.gateway.event_file import EventFile
 from llmring_adapters.gateway.events_memory import MemoryEventBus
 from llmring_adapters.gateway.journal import BufferedJournal, SharedLines
@@ -19,17 +21,20 @@ from llmring_adapters.registry.board import MemoryCheckBoard, RedisCheckBoard
 from llmring_adapters.transparency.witness_web import WebWitness
 from llmring_adapters.usage.intake import GroupIntake, in_one_transaction
 from llmring_adapters.usage.postgres import PostgresWriter
+from llmring_app.encryption_keys import marking_key
 from llmring_app.errors import CannotStart
 from llmring_app.measures import Measures
 from llmring_app.settings import Settings, variable
 from llmring_app.witness_keys import witness_in
 from llmring_core.clock import Clock
 from llmring_core.gateway import ChargeTogether, GatewayWork, Taken, Use
+from llmring_core.gateway.caching import CachePolicy
 from llmring_core.gateway.dialects import TokenCounter
 from llmring_core.gateway.events import ExcerptLimits
 from llmring_core.gateway.forwarding import Upstream
 from llmring_core.gateway.journal import AttemptWork
 from llmring_core.gateway.lost_attempts import RenewLeases, WriteDown
+from llmring_core.ids import NewSecret
 from llmring_core.transactions import Begin
 from llmring_core.usage import UsageWork
 
@@ -86,6 +91,43 @@ def validity_of_a_check(settings: Settings) -> float:
 def redis_of(settings: Settings) -> BoundedRedis | None:
     """Return the Redis that servers share, if there is one."""
     return None if settings.redis_url is None else BoundedRedis(settings.redis_url)
+
+
+def cache_redis_of(settings: Settings) -> BoundedRedis | None:
+    """Return the Redis that providers' answers are kept in, if they are kept in one."""
+    url = settings.redis_for_cache
+    if settings.api_config_path is None or not settings.is_redis_cached or url is None:
+        return None
+    return BoundedRedis(url)
+
+
+def response_cache_of(
+    settings: Settings, redis: BoundedRedis | None, clock: Clock, new_secret: NewSecret
+) -> MemoryResponseCache | RedisResponseCache | None:
+    """Return what keeps providers' answers; None where there is nothing to be kept.
+
+    Raises: CannotStart.
+    """
+    if settings.api_config_path is None or not settings.http_cache_enabled:
+        return None
+    if redis is None:
+        return MemoryResponseCache(clock, settings.http_cache_max_bytes)
+    return RedisResponseCache(
+        redis,
+        marking_key(settings, new_secret),
+        clock,
+        settings.http_cache_max_object_bytes,
+        settings.redis_cache_key_prefix,
+    )
+
+
+def cache_policy_of(settings: Settings) -> CachePolicy:
+    """Return which answers are kept, and for how long."""
+    return CachePolicy(
+        default_ttl_s=settings.http_cache_default_ttl,
+        max_object_bytes=settings.http_cache_max_object_bytes,
+        stream_responses=settings.http_cache_stream_responses,
+    )
 
 
 def board_of(

@@ -102,12 +102,13 @@ def meter_for(asked: Asked) -> Meter:
 
 def _metered(reading: Reading, *, whole: bool) -> Metered:
     told = reading.final and reading.source == "provider"
-    is_final = told or reading.error is not None  # a provider that failed charges nothing
+    failed = reading.error is not None
     return Metered(
         tokens=reading.tokens,
         source=reading.source,
         whole=whole,
-        final=is_final,
+        final=told or failed,  # a provider that failed charges nothing
+        failed=failed,
         besides=reading.besides,
     )
 

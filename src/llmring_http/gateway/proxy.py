@@ -34,7 +34,14 @@ from llmring_core.gateway.forwarding import (
 from llmring_http.gateway.cutting import cut
 from llmring_http.gateway.parts import Forwarding
 from llmring_http.gateway.passage import About
-from llmring_http.gateway.planning import Received, Wanted, aside_if_large, looked_at, planned
+from llmring_http.gateway.planning import (
+    Received,
+    Wanted,
+    aside_if_large,
+    looked_at,
+    planned,
+    resolved,
+)
 from llmring_http.gateway.refusals import PROXY, UpgradeRefused, refuse
 from llmring_http.gateway.relay import Relay
 from llmring_http.gateway.telling import Told
@@ -160,15 +167,15 @@ class _Exchange:
         self._told.asked(body or b"")
         admission = await parts.recognise(self._secret(wanted.call.provider))
         self._note(admission, wanted.call)
-        plan = await planned(parts, self._received(route, wanted, body), admission)
-        self._note(admission, plan[0].call)
-        await parts.charge(admission)
+        received = await resolved(parts, self._received(route, wanted, body), admission.project)
+        first = await planned(parts, received, received.wanted, admission)
+        self._note(admission, first.call)
         about = About(
             request_id=self._request_id,
             told=self._told,
-            headers=answer_headers(plan[0].call.provider, fields),
+            headers=answer_headers(first.call.provider, fields),
         )
-        return Relay(parts, plan, admission, about, self._send)
+        return Relay(parts, received, first, admission, about, self._send)
 
     async def followed(self, relay: Relay) -> None:
         """Return when the answer is given, or its caller gone. Raises why it was not begun."""
