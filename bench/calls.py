@@ -100,13 +100,13 @@ class Streams(Calls):
             {"user": f"timed-{frames}"} if timed else {}
         )
         self._requests = _requests(token, wanted, ())
-        self._frames = frames
+        self.frames = frames
 
     def check(self, answer: bytes) -> None:
         """Raises AssertionError when frames are missing, or there are some nobody asked for."""
         frames = answer.count(b"\n\n") - 1
-        if frames != self._frames or not answer.endswith(DONE):
-            raise AssertionError(f"{frames} of {self._frames} frames: ...{answer[-1000:]!r}")
+        if frames != self.frames or not answer.endswith(DONE):
+            raise AssertionError(f"{frames} of {self.frames} frames: ...{answer[-1000:]!r}")
 
 
 def _requests(token: str, members: Mapping[str, object], headers: Sequence[str]) -> list[bytes]:

@@ -30,10 +30,10 @@ from llmring_core.canonical import document_in
 from llmring_core.ids import ProjectId, UsageId
 from llmring_core.receipts import (
     AdoptKey,
+    CertifyingWork,
     Issuance,
     IssueTogether,
     PublicKey,
-    ReceiptsWork,
     verified,
 )
 from llmring_core.transactions import Begin
@@ -196,10 +196,10 @@ def _issuances() -> list[Issuance]:
     quote = LiveRegistry(bundled_snapshot()).quote(call.provider, call.model)
     id, now = UsageId(time_ordered_id()), utc_now()
     record = recorded(PROJECT, call, quote, id=id, at=now, request_id=None)
-    return [Issuance(record=record, lock_digest=None, attempts=())] * GROUP
+    return [Issuance(record=record, lock_digest=None, attempts=(), in_ledger=False)] * GROUP
 
 
-def _together(begin: Begin[ReceiptsWork]) -> IssueTogether:
+def _together(begin: Begin[CertifyingWork]) -> IssueTogether:
     return IssueTogether(begin, SIGNER, utc_now, time_ordered_id, random_secret)
 
 

@@ -17,7 +17,8 @@ class Heard(Struct, kw_only=True):
     """What a stretch of streams showed; times in milliseconds, in the order they were measured."""
 
     first_ms: "array[float]"  # from the request to the first piece of the body
-    delays_ms: "array[float]"  # of frames that say when they were sent
+    delays_ms: "array[float]"  # of frames that say when they were sent, while all were open
+    connections: int = 0
     pieces: int = 0
     open: int = 0
     most_open: int = 0  # at the same time
@@ -35,12 +36,12 @@ class Listener:
     """Drives streams; ``heard`` is of the last stretch."""
 
     def __init__(self) -> None:
-        self.heard = _nothing()
+        self.heard = _nothing(0)
 
     def __call__(
         self, port: int, workload: Workload, connections: int, seconds: float, count: int = maxsize
     ) -> Load:
-        self.heard = heard = _nothing()
+        self.heard = heard = _nothing(connections)
         return drive(
             port,
             workload,
@@ -76,7 +77,8 @@ class _Listening(Connection):
         heard.pieces += 1
         self._pieces.append(piece)
         frames, ends, self._cut = (self._cut + piece).rpartition(b"\n\n")
-        for sent in SENT.findall(frames) if ends else ():
+        all_open = heard.open == heard.connections  # opening them all at once keeps frames waiting
+        for sent in SENT.findall(frames) if ends and all_open else ():
             heard.delays_ms.append((monotonic_ns() - int(sent)) / 1e6)
 
     def on_message_complete(self) -> None:
@@ -91,5 +93,5 @@ class _Listening(Connection):
         return not self._parser.should_keep_alive()
 
 
-def _nothing() -> Heard:
-    return Heard(first_ms=array("d"), delays_ms=array("d"))
+def _nothing(connections: int) -> Heard:
+    return Heard(first_ms=array("d"), delays_ms=array("d"), connections=connections)

@@ -8,7 +8,6 @@ from dependency_injector import containers, providers
 
 from llmring_adapters.accounts.cached import cached_keys
 from llmring_adapters.gateway.forwarding_memory import MemoryBreaker
-from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.registry.archive import KeptArchive
 from llmring_adapters.registry.bundled import bundled_snapshot
 from llmring_adapters.registry.live import LiveRegistry
@@ -26,7 +25,6 @@ from llmring_app.choices import (
 from llmring_app.foundation import Foundation
 from llmring_app.gateway_container import GatewayContainer
 from llmring_app.log_keys import log_key
-from llmring_app.receipt_keys import receipt_key
 from llmring_core.accounts import (
     Authenticate,
     CreateApiKey,
@@ -49,7 +47,6 @@ from llmring_core.receipts import (
     FetchStatement,
     IssueReceipt,
     IssueStatement,
-    IssueTogether,
     ListCertified,
     ListKeys,
     ListReceipts,
@@ -156,19 +153,9 @@ class Container(GatewayContainer):
     read_provider_edition = providers.Factory(ReadProviderEdition, begin=read, archive=archive)
     read_registry_status = providers.Factory(ReadRegistryStatus, registry=registry)
 
-    receipt_signer = providers.Singleton(receipt_key, settings, new_secret)
+    receipt_signer = GatewayContainer.receipt_signer
+    receipt_intake = GatewayContainer.receipt_intake
     adopt_key = providers.Factory(AdoptKey, begin=begin, signer=receipt_signer, clock=clock)
-    receipt_intake = providers.Singleton(
-        GroupCommit,
-        providers.Factory(
-            IssueTogether,
-            begin=begin,
-            signer=receipt_signer,
-            clock=clock,
-            new_id=new_id,
-            new_secret=new_secret,
-        ),
-    )
     issue_receipt = providers.Factory(
         IssueReceipt,
         begin=read,
@@ -277,6 +264,7 @@ class Container(GatewayContainer):
         counter=counter,
         aside=aside,
         record=record_attempt,
+        certifier=GatewayContainer.certifier,
         clock=clock,
         new_id=new_id,
     )

@@ -31,6 +31,7 @@ def proxy_of(container: Container) -> Proxy | None:
         attempts=container.attempts(),
         upstream=container.upstream(),
         caching=_caching(container),
+        record_refusal=container.record_refusal(),
         telling=Telling(
             bus=container.events(),
             limits=container.excerpt_limits(),

@@ -5,6 +5,7 @@ from dependency_injector import providers
 from llmring_adapters.gateway.audit_memory import MemoryDenialBound
 from llmring_adapters.gateway.cache_flights import SharedFlights
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
+from llmring_adapters.gateway.certifier import BufferedCertifier
 from llmring_adapters.gateway.forwarding_memory import SameModel
 from llmring_adapters.gateway.tally import BufferedTally
 from llmring_adapters.group_commit import GroupCommit
@@ -19,6 +20,7 @@ from llmring_app.choices import (
 )
 from llmring_app.encryption_keys import vault_of
 from llmring_app.foundation import Foundation
+from llmring_app.receipts_container import ReceiptsContainer
 from llmring_core.gateway import (
     Admit,
     ChangeProject,
@@ -50,11 +52,12 @@ from llmring_core.gateway.auditing import (
     RecordRefusal,
 )
 from llmring_core.gateway.caching import FindAnswer, KeepAnswer, PurgeCache
+from llmring_core.gateway.certifying import CertifyCalls, CertifyMissed
 from llmring_core.gateway.lost_attempts import CloseLostAttempts
 from llmring_core.gateway.manage_cache import PurgeAnswers
 
 
-class GatewayContainer(Foundation):
+class GatewayContainer(ReceiptsContainer):
     """Singletons are infrastructure; every Factory is a use case."""
 
     clock, new_id, new_secret = Foundation.clock, Foundation.new_id, Foundation.new_secret
@@ -74,6 +77,11 @@ class GatewayContainer(Foundation):
 
     journal = providers.Singleton(
         journal_of, Foundation.settings, begin, clock, Foundation.measures
+    )
+    certify_calls = providers.Factory(CertifyCalls, intake=ReceiptsContainer.receipt_intake)
+    certifier = providers.Singleton(BufferedCertifier, certify_calls)
+    certify_missed = providers.Factory(
+        CertifyMissed, begin=read, certify=certify_calls, clock=clock
     )
     gateway_measures = Foundation.measures.provided.gateway
     events = providers.Singleton(event_bus_of, Foundation.settings)

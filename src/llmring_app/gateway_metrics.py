@@ -7,6 +7,7 @@ from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.core import HistogramMetricFamily as Histogram
 from prometheus_client.core import Metric
 
+from llmring_adapters.gateway.certifier import BufferedCertifier
 from llmring_adapters.gateway.counts import GatewayCounts, Spread
 from llmring_adapters.gateway.event_file import EventFile
 from llmring_adapters.gateway.events_memory import MemoryEventBus
@@ -44,6 +45,18 @@ def gateway_calls(counts: GatewayCounts) -> Iterator[Metric]:
         "llmring_gateway_call_duration_seconds",
         "From asking a provider to the end of its answer.",
         {provider: counted.durations for provider, counted in counts.providers.items()},
+    )
+
+
+def receipts_of_calls(certifier: BufferedCertifier) -> Iterator[Metric]:
+    """What became of receipts that calls get by themselves."""
+    yield Gauge(
+        "llmring_gateway_receipts_waiting", "Calls that wait for a receipt.", certifier.waiting
+    )
+    yield Counter(
+        "llmring_gateway_receipts_failed",
+        "Calls whose receipts could not be issued at once.",
+        certifier.failed,
     )
 
 

@@ -12,7 +12,12 @@ from prometheus_client.registry import Collector
 from llmring_adapters.group_commit import GROUP_BOUNDS
 from llmring_adapters.usage.measures import IntakeMeasures
 from llmring_app.container import Container
-from llmring_app.gateway_metrics import events_told, gateway_calls, historic
+from llmring_app.gateway_metrics import (
+    events_told,
+    gateway_calls,
+    historic,
+    receipts_of_calls,
+)
 from llmring_app.measures import Measures
 from llmring_app.prometheus import buckets
 from llmring_core import __version__
@@ -54,6 +59,7 @@ class _Families(Collector):
         yield from _calls(measures.intake, self._container.intake().waiting)
         yield from _registry(self._container, measures)
         yield from gateway_calls(measures.gateway)
+        yield from receipts_of_calls(self._container.certifier())
         yield from events_told(self._container.events(), self._container.event_file())
         yield from historic(measures)
         open_ones, lost = self._container.journal().open, measures.lost_attempts

@@ -7,7 +7,6 @@ TWINS: Final = {
     field.upper(): field
     for field in (
         "api_config_path",
-        "database_url",
         "default_api_provider",
         "encryption_key",
         "file_event_log",
@@ -16,7 +15,6 @@ TWINS: Final = {
         "http_cache_enabled",
         "http_cache_max_object_bytes",
         "http_cache_stream_responses",
-        "log_level",
         "management_token",
         "observability_buffer_size",
         "observability_enabled",

@@ -16,7 +16,7 @@ from llmring_app.cosigning import log_cosigned
 from llmring_app.database import opened
 from llmring_app.event_log import events_kept
 from llmring_app.forwarding import forwarding, proxy_of
-from llmring_app.gateway_upkeep import gateway_kept
+from llmring_app.gateway_upkeep import at_last, gateway_kept
 from llmring_app.log_keys import check_log_key
 from llmring_app.metrics import exposition, figures
 from llmring_app.refreshing import kept_fresh
@@ -91,6 +91,7 @@ async def closing(container: Container) -> AsyncIterator[None]:
         yield
     finally:
         await container.intake().close()
+        await at_last(container.certifier().flush, "some receipts of calls were not issued")
         await container.receipt_intake().close()
 
 

@@ -171,14 +171,8 @@ def _values_of_twins(
     for name, field in TWINS.items():
         given = [text for source in sources if (text := source.get(name, "").strip())]
         if given and field not in known:
-            text = _levelled(given[-1]) if field == "log_level" else given[-1]
-            values[field] = _value(field, text, name)
+            values[field] = _value(field, given[-1], name)
     return values
-
-
-def _levelled(text: str) -> str:
-    """Return a level of logging as we write it."""
-    return {"warn": "warning"}.get(text.lower(), text.lower())
 
 
 def _by_field(variables: Mapping[str, str]) -> dict[str, str]:

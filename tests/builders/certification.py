@@ -2,11 +2,15 @@
 
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
+from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.transactions.all_work import AllWork
+from llmring_core.gateway.certifying import CertifyCalls
 from llmring_core.ids import UsageId
 from llmring_core.receipts import (
     CertifyLogs,
+    IssueTogether,
     ListCertified,
     LogsToCertify,
     SinceLastReceipt,
@@ -15,7 +19,7 @@ from llmring_core.receipts import (
 from llmring_core.transactions import Begin
 from llmring_core.usage import UsageRecord
 from tests.builders.kernel import NOON, P1, FakeClock, ids
-from tests.builders.receipts import SIGNER
+from tests.builders.receipts import SIGNER, secrets
 from tests.builders.usage import usage_record
 
 EVERY = LogsToCertify(selector=SinceLastReceipt())
@@ -28,6 +32,18 @@ def certifying(begin: Begin[AllWork], number: int = 0) -> CertifyLogs:
     return CertifyLogs(
         begin, SIGNER, FakeClock(), ids(number + 1), lambda: next(first).to_bytes(32, "big")
     )
+
+
+def certifying_calls(begin: Begin[AllWork], server: int = 0) -> CertifyCalls:
+    """Return a use case with an intake of its own; another server, other ids."""
+    together = IssueTogether(begin, SIGNER, FakeClock(), ids(100 + server), secrets())
+    return CertifyCalls(GroupCommit(together))
+
+
+def forwarded(**changes: Any) -> UsageRecord:
+    """Return the record of a call through the gateway."""
+    usual = {"usage_source": "provider", "metadata": {"gateway_token_id": "t"}}
+    return usage_record(**(usual | changes))
 
 
 async def logged(begin: Begin[AllWork], *records: UsageRecord) -> list[UsageId]:

@@ -259,9 +259,9 @@ class TestCertified:
             await certify(P1, EVERY)
         with pytest.raises(AlreadyCertified):
             async with begin() as work:
-                await work.certifications.add(P1, ReceiptId("another"), [made[2]])
+                await work.certifications.add(P1, {ReceiptId("another"): [made[2]]})
         async with begin() as work:  # the same name in another project is another call
-            await work.certifications.add(P2, ReceiptId("another"), [made[2]])
+            await work.certifications.add(P2, {ReceiptId("another"): [made[2]]})
 
     async def test_whoever_fails_certifies_nothing(
         self, begin: Begin[AllWork], certify: CertifyLogs

@@ -24,7 +24,7 @@ from llmring_core.accounts import CreateApiKey, RevokeApiKey, RotateApiKey
 from llmring_core.errors import Unavailable
 from llmring_core.transactions import Begin
 from llmring_core.usage import LogUsage
-from tests.builders.certification import EVERY, certifying, logged
+from tests.builders.certification import EVERY, certifying, certifying_calls, forwarded, logged
 from tests.builders.kernel import P1, ids
 from tests.builders.receipts import KEY
 from tests.builders.registry import prices, quote
@@ -229,6 +229,29 @@ class TestOneTransaction:
                 assert changed != faults.broke
                 outcome = await certify(P1, EVERY, f"{way}-{k}")
                 assert (outcome.replayed, outcome.value.count) == (changed, 1)
+                if not reached:
+                    break
+            else:
+                pytest.fail("there is no end to its statements")
+
+    async def test_a_receipt_for_a_call_through_the_gateway(
+        self, begin: Begin[AllWork], faults: Faults, engine: AsyncEngine
+    ) -> None:
+        async with begin() as work:
+            await work.keys.put(KEY)
+        certify, issued = certifying_calls(begin), 0
+        for way in WAYS:
+            for k in range(1, MOST):
+                record = forwarded()
+                await logged(begin, record)
+                before = await rows_of(engine)
+                faults.arm(k, way)
+                reached = await broken(faults, partial(certify, [record]))
+                assert (await rows_of(engine) != before) != faults.broke
+                assert await certify([record]) == []
+                issued += 1
+                after = await rows_of(engine)
+                assert len(after["receipts"]) == len(after["receipt_logs"]) == issued
                 if not reached:
                     break
             else:

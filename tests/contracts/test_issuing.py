@@ -42,7 +42,7 @@ def issue(begin: Begin[AllWork]) -> IssueReceipt:
 
 
 def issuance(**changes: object) -> Issuance:
-    return Issuance(record=usage_record(**changes), lock_digest=None, attempts=())
+    return Issuance(record=usage_record(**changes), lock_digest=None, attempts=(), in_ledger=False)
 
 
 async def issued(begin: Begin[AllWork]) -> list[StoredReceipt]:

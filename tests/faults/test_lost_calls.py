@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from dependency_injector import providers
+from msgspec import json
+from msgspec.structs import replace
 
 from llmring_app.container import Container
 from llmring_app.database import opened
@@ -15,11 +17,14 @@ from llmring_app.metrics import exposition
 from llmring_app.settings import Settings
 from llmring_core.gateway.journal import LEASE
 from llmring_core.usage import UsageRecord
-from tests.builders.gateway import attempt
+from tests.builders.accounts import PROJECT
+from tests.builders.certification import forwarded
+from tests.builders.gateway import GATEWAY_PROJECT, attempt
 from tests.builders.kernel import P1, FakeClock
 from tests.builders.usage import EVERYTHING, usage_record
 
 A, B = attempt(1), attempt(2)
+SOON = timedelta(minutes=1)
 
 
 @asynccontextmanager
@@ -76,3 +81,27 @@ async def test_a_server_that_slept_does_not_close_its_own_calls(tmp_path: Path) 
         clock.pass_by(timedelta(hours=1))
         await closed(sleeping)
         assert await ledger(sleeping) == []
+
+
+async def test_a_receipt_that_a_crash_left_out_is_issued_by_the_next_server(
+    tmp_path: Path,
+) -> None:
+    clock, record = FakeClock(), forwarded(id=A.id)
+    async with server(tmp_path, clock) as crashed:  # nothing of it is closed, as nothing would be
+        await crashed.adopt_key()()
+        async with crashed.begin()() as work:
+            await work.accounts.add_project(PROJECT)
+            await work.gateway.add(replace(GATEWAY_PROJECT, issues_receipts=True))
+            await work.usage.append([record])
+        crashed.certifier().certify(record)
+    clock.pass_by(SOON)
+
+    async with server(tmp_path, clock) as following:
+        list_receipts = following.list_receipts()
+        assert (await list_receipts(P1, 10, 0))[1] == 0
+        async with gateway_kept(following), asyncio.timeout(20):
+            while not (await list_receipts(P1, 10, 0))[1]:  # noqa: ASYNC110  nobody announces it
+                await asyncio.sleep(0.005)
+        [receipt], _ = await list_receipts(P1, 10, 0)
+        assert json.decode(receipt.body)["usage_id"] == record.id
+        assert (await following.list_uncertified()(P1, 10, 0))[1] == 0

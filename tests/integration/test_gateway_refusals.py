@@ -8,6 +8,7 @@ import pytest
 from msgspec import json
 
 from llmring_core.errors import Overloaded
+from llmring_core.gateway.auditing import PROXY_REQUEST, AuditSelection, PageNumber
 from llmring_core.gateway.forwarding import Asked, Meter
 from llmring_core.usage import TotalsOverflow, UsageRecord
 from tests.builders.usage import RECORD
@@ -269,3 +270,17 @@ def test_a_server_without_tokens_admits_nobody(tmp_path: Path) -> None:
 
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "token_not_found"
+
+
+async def test_whoever_is_not_let_in_is_in_the_audit_log(both: Running) -> None:
+    call = post().replace(TOKEN.encode(), b"sk-" + b"x" * 22)
+    status, headers, _ = split(await both.server.raw(call))
+    assert status == 401
+    assert split(await both.server.raw(post(b'{"model":"gpt-4o"}')))[0] == 200
+
+    async with both.server.container.read()() as work:
+        page = await work.audit.page(AuditSelection(action=PROXY_REQUEST), PageNumber())
+    [event] = [one for one in page.events if one.request_id == headers["x-request-id"]]
+    assert (event.outcome, event.actor) == ("denied", "anonymous")
+    assert (event.method, event.path) == ("POST", "/v1/chat/completions")
+    assert "xxxxxxxx" not in str(event)

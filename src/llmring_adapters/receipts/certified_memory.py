@@ -1,6 +1,6 @@
 """Which receipt certifies which calls, in a dictionary."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from sys import maxsize
 
@@ -10,6 +10,7 @@ from llmring_core.receipts import (
     AlreadyCertified,
     Certifications,
     LogSelector,
+    MeteredWithin,
     Named,
     OfConversation,
     ReceiptId,
@@ -38,11 +39,14 @@ class MemoryCertifications(Certifications):
     async def count(self, project: ProjectId, selector: LogSelector) -> int:
         return len(await self._every(project, selector))
 
-    async def add(self, project: ProjectId, receipt: ReceiptId, logs: Sequence[UsageId]) -> None:
-        for log in logs:
-            if (project, log) in self._receipts:
-                raise AlreadyCertified(f"log {log} has a receipt already")
-            self._receipts[project, log] = receipt
+    async def add(
+        self, project: ProjectId, certified: Mapping[ReceiptId, Sequence[UsageId]]
+    ) -> None:
+        for receipt, logs in certified.items():
+            for log in logs:
+                if (project, log) in self._receipts:
+                    raise AlreadyCertified(f"log {log} has a receipt already")
+                self._receipts[project, log] = receipt
 
     async def of(
         self, project: ProjectId, receipt: ReceiptId, limit: int, offset: int = 0
@@ -58,15 +62,24 @@ class MemoryCertifications(Certifications):
     async def _every(self, project: ProjectId, selector: LogSelector) -> list[UsageRecord]:
         if isinstance(selector, OfConversation):
             return []
-        period = selector.period if isinstance(selector, Within) else ALWAYS
-        named = set(selector.log_ids) if isinstance(selector, Named) else None
+        period = selector.period if isinstance(selector, Within | MeteredWithin) else ALWAYS
         return [
             call
             for call in await self._calls(project, period)
-            if (project, call.id) not in self._receipts and (named is None or call.id in named)
+            if (project, call.id) not in self._receipts and _is_meant(call, selector)
         ]
 
     async def _calls(self, project: ProjectId, period: Period) -> list[UsageRecord]:
         """Return all calls of ``period``, oldest first."""
         found = await self._usage.newest(project, Selection(period=period), maxsize)
         return [record for record in reversed(found) if record.kind != "adjustment"]
+
+
+def _is_meant(call: UsageRecord, selector: LogSelector) -> bool:
+    """Return whether a call of the right time is selected."""
+    if isinstance(selector, Named):
+        return call.id in selector.log_ids
+    if isinstance(selector, MeteredWithin):
+        is_metered = call.kind == "call" and call.usage_source != "client"
+        return is_metered and call.cost_usd is not None
+    return True

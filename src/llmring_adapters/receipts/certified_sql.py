@@ -1,6 +1,6 @@
 """Which receipt certifies which calls, in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -29,12 +29,13 @@ from llmring_core.receipts import (
     AlreadyCertified,
     Certifications,
     LogSelector,
+    MeteredWithin,
     Named,
     OfConversation,
     ReceiptId,
     Within,
 )
-from llmring_core.usage import UsageRecord
+from llmring_core.usage import Period, UsageRecord
 
 CERTIFYING = 0x6C6C6D72  # "llmr": the first half of PostgreSQL's advisory locks, a project's second
 
@@ -70,9 +71,12 @@ class SqlCertifications(Certifications):
         query = select(func.count()).select_from(usage_records)
         return await self._number(query.where(_uncertified(project, selector)))
 
-    async def add(self, project: ProjectId, receipt: ReceiptId, logs: Sequence[UsageId]) -> None:
+    async def add(
+        self, project: ProjectId, certified: Mapping[ReceiptId, Sequence[UsageId]]
+    ) -> None:
         rows = [
             {"project": project, "usage_id": log, "receipt_id": receipt, "position": position}
+            for receipt, logs in certified.items()
             for position, log in enumerate(logs)
         ]
         try:
@@ -106,7 +110,10 @@ class SqlCertifications(Certifications):
 def _uncertified(project: ProjectId, selector: LogSelector) -> ColumnElement[bool]:
     c, logs = usage_records.c, receipt_logs.c
     certified = exists().where(logs.project == project, logs.usage_id == c.id)
-    return and_(c.project == project, c.kind != "adjustment", _selected(selector), ~certified)
+    mine = c.project == project
+    if isinstance(selector, Named):
+        mine = c.project.concat("") == project  # else SQLite may read all of the project's calls
+    return and_(mine, c.kind != "adjustment", _selected(selector), ~certified)
 
 
 def _selected(selector: LogSelector) -> ColumnElement[bool]:
@@ -114,7 +121,14 @@ def _selected(selector: LogSelector) -> ColumnElement[bool]:
     if isinstance(selector, OfConversation):
         return false()  # there are no conversations yet
     if isinstance(selector, Within):
-        return and_(c.at >= selector.period.start, c.at < selector.period.end)
+        return _within(selector.period)
+    if isinstance(selector, MeteredWithin):
+        is_metered = and_(c.kind == "call", c.usage_source != "client")
+        return and_(_within(selector.period), is_metered, c.cost_usd.is_not(None))
     if isinstance(selector, Named):
         return c.id.in_(selector.log_ids)
     return true()
+
+
+def _within(period: Period) -> ColumnElement[bool]:
+    return and_(usage_records.c.at >= period.start, usage_records.c.at < period.end)

@@ -7,6 +7,7 @@ from llmring_core.aside import Aside
 from llmring_core.clock import Clock
 from llmring_core.errors import Overloaded, Unavailable
 from llmring_core.gateway.admission import Admission
+from llmring_core.gateway.certifying import Certifier, is_certifiable
 from llmring_core.gateway.dialects import TokenCounter
 from llmring_core.gateway.errors import PriceUnknown
 from llmring_core.gateway.forwarding import (
@@ -42,6 +43,7 @@ class Attempts:
     counter: TokenCounter
     aside: Aside
     record: RecordAttempt
+    certifier: Certifier
     clock: Clock
     new_id: NewId
 
@@ -162,6 +164,8 @@ class AttemptUnderWay:
         except BaseException:
             self._parts.journal.give_up(self._id)
             raise
+        if self._admission.issues_receipts and is_certifiable(record):
+            self._parts.certifier.certify(record)
         await self._end(record.cost_usd or Decimal(0), record.tokens.total)
         return record
 

@@ -54,6 +54,7 @@ from llmring_core.receipts.ports import (
 from llmring_core.receipts.selectors import (
     EVERY_LOG,
     LogSelector,
+    MeteredWithin,
     Named,
     OfConversation,
     SinceLastReceipt,
@@ -125,6 +126,7 @@ __all__ = [
     "LogSelector",
     "LogSummary",
     "LogsToCertify",
+    "MeteredWithin",
     "ModelTotal",
     "Named",
     "NestedToSign",

@@ -1,6 +1,6 @@
 """What receipts for calls that are logged already need from the outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from llmring_core.ids import ProjectId, UsageId
@@ -27,10 +27,12 @@ class Certifications(Protocol):
     async def count(self, project: ProjectId, selector: LogSelector) -> int:
         """Return how many of the selected calls have no receipt."""
 
-    async def add(self, project: ProjectId, receipt: ReceiptId, logs: Sequence[UsageId]) -> None:
-        """Remember that ``receipt`` certifies ``logs``, in this order.
+    async def add(
+        self, project: ProjectId, certified: Mapping[ReceiptId, Sequence[UsageId]]
+    ) -> None:
+        """Remember which calls receipts certify, in this order.
 
-        Raises AlreadyCertified when one of them has a receipt.
+        Raises AlreadyCertified when one of the calls has a receipt.
         """
 
     async def of(

@@ -111,7 +111,7 @@ class CertifyLogs:
             raise NoLogsFound
         stored = self._signed(logs, wanted, id, now)
         await work.receipts.add(project, [stored])
-        await work.certifications.add(project, id, [log.id for log in logs])
+        await work.certifications.add(project, {id: [log.id for log in logs]})
         await work.log.add([leaf_of(stored)])
         return Certified(receipt=stored, count=len(logs))
 

@@ -19,11 +19,13 @@ from llmring_core.idempotency import (
     first_answer,
 )
 from llmring_core.ids import NewId, NewSecret, ProjectId, UsageId
+from llmring_core.receipts.certifications import CertifyingWork
 from llmring_core.receipts.errors import ReceiptNotFound
 from llmring_core.receipts.issuing import receipt_of, signed_bytes
 from llmring_core.receipts.key_history import check_in_force
 from llmring_core.receipts.model import ReceiptId, StoredReceipt
 from llmring_core.receipts.ports import Issuance, ReceiptIntake, ReceiptSigner, ReceiptsWork
+from llmring_core.receipts.selectors import Named
 from llmring_core.receipts.storing import MAX_ID, leaf_of
 from llmring_core.registry import CurrentRegistry
 from llmring_core.text import check_text
@@ -63,7 +65,9 @@ class IssueReceipt:
         id = UsageId(self.new_id())
         record = recorded(project, call, quote, id=id, at=now, request_id=None)
         attempts = _attempts(wanted, idempotency_key)
-        issuance = Issuance(record=record, lock_digest=wanted.lock_digest, attempts=attempts)
+        issuance = Issuance(
+            record=record, lock_digest=wanted.lock_digest, attempts=attempts, in_ledger=False
+        )
         try:
             stored = await self.intake.take(issuance)
         except AlreadyAnswered:
@@ -83,9 +87,12 @@ class IssueReceipt:
 
 @dataclass(frozen=True, slots=True)
 class IssueTogether:
-    """Number, sign, store and log the receipts of some calls: all of it or nothing."""
+    """Number, sign, store and log the receipts of some calls: all of it or nothing.
 
-    begin: Begin[ReceiptsWork]
+    A call that the ledger has is linked to its receipt, and has no other.
+    """
+
+    begin: Begin[CertifyingWork]
     signer: ReceiptSigner
     clock: Clock
     new_id: NewId
@@ -101,10 +108,12 @@ class IssueTogether:
             check_in_force(await work.keys.all(), self.signer)
             for project in sorted(places):  # in one order everywhere, so no deadlocks
                 own = places[project]
+                await _claim(work, project, [issuances[place] for place in own])
                 first, at = await work.receipts.take_numbers(project, len(own), self.clock())
                 for seq, place in enumerate(own, first):
                     issued[place] = self._signed(issuances[place], seq, at)
                 await work.receipts.add(project, [issued[place] for place in own])
+                await _link(work, project, [(issuances[place], issued[place]) for place in own])
             stored = [issued[place] for place in range(len(issuances))]
             await work.log.add([leaf_of(one) for one in stored])
             await work.answers.add(_answers(issuances, stored), self.clock())
@@ -118,7 +127,7 @@ class IssueTogether:
             issued_at=at,
             key_id=self.signer.key_id,
             lock_digest=issuance.lock_digest,
-            in_ledger=False,
+            in_ledger=issuance.in_ledger,
         )
         body = signed_bytes(receipt)
         return StoredReceipt(
@@ -132,6 +141,33 @@ class IssueTogether:
             leaf=self.new_id(),
             salt=self.new_secret(),
         )
+
+
+async def _claim(work: CertifyingWork, project: ProjectId, issuances: Sequence[Issuance]) -> None:
+    """Let nobody else certify the calls among these that the ledger has, while this goes on.
+
+    Raises AlreadyAnswered, naming those that have a receipt, or that it does not have.
+    """
+    named = {issuance.record.id: issuance for issuance in issuances if issuance.in_ledger}
+    if not named:
+        return
+    await work.certifications.lock(project)
+    free = Named(log_ids=tuple(named))
+    for record in await work.certifications.uncertified(project, free, len(named)):
+        del named[record.id]
+    if named:
+        raise AlreadyAnswered([issuance.name_in_ledger for issuance in named.values()])
+
+
+async def _link(
+    work: CertifyingWork, project: ProjectId, issued: Sequence[tuple[Issuance, StoredReceipt]]
+) -> None:
+    """Remember which of the calls that the ledger has got which receipt."""
+    certified = {
+        stored.id: [issuance.record.id] for issuance, stored in issued if issuance.in_ledger
+    }
+    if certified:
+        await work.certifications.add(project, certified)
 
 
 def _attempts(wanted: ReceiptToIssue, idempotency_key: str | None) -> tuple[Attempt, ...]:

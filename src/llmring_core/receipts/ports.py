@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from llmring_core.errors import LLMRingError
 from llmring_core.idempotency import AnswerName, Attempt, IdempotencyWork
 from llmring_core.ids import ProjectId
 from llmring_core.receipts.model import KeyId, PublicKey, ReceiptId, StoredReceipt
 from llmring_core.receipts.statements import Span, StatementId, StoredStatement
 from llmring_core.transparency import LogWork
 from llmring_core.usage import UsageRecord
+
+CERTIFYING: Final = "receipts.usage_id"  # a call of the ledger names its receipt
 
 
 class Numbers(NamedTuple):
@@ -113,11 +116,17 @@ class Issuance(Struct, frozen=True, kw_only=True):
     record: UsageRecord
     lock_digest: str | None
     attempts: tuple[Attempt, ...]
+    in_ledger: bool  # whether the record is committed there, to get this receipt and no other
 
     @property
     def names(self) -> list[AnswerName]:
         project = self.record.project
-        return [(project, attempt.scope, attempt.key) for attempt in self.attempts]
+        names = [(project, attempt.scope, attempt.key) for attempt in self.attempts]
+        return [*names, self.name_in_ledger] if self.in_ledger else names
+
+    @property
+    def name_in_ledger(self) -> AnswerName:
+        return self.record.project, CERTIFYING, self.record.id
 
 
 class ReceiptIntake(Protocol):
@@ -128,6 +137,12 @@ class ReceiptIntake(Protocol):
 
         Raises AlreadyAnswered, NotCanonical, CannotSign, Overloaded, StoreUnavailable; others are
         not affected.
+        """
+
+    async def take_all(self, issuances: Sequence[Issuance]) -> list[StoredReceipt | LLMRingError]:
+        """Return each one's receipt, or why it has none, in their order.
+
+        Raises Overloaded when there is no room for all of them.
         """
 
 

@@ -20,6 +20,12 @@ class Within(Struct, frozen=True, kw_only=True, tag=True):
     period: Period
 
 
+class MeteredWithin(Struct, frozen=True, kw_only=True, tag=True):
+    """The calls of a period that the gateway metered, and whose cost is known."""
+
+    period: Period
+
+
 class Named(Struct, frozen=True, kw_only=True, tag=True):
     """These calls; an id that is none of the project's is passed over."""
 
@@ -30,5 +36,5 @@ class SinceLastReceipt(Struct, frozen=True, kw_only=True, tag=True):
     """Every call without a receipt."""
 
 
-LogSelector: TypeAlias = OfConversation | Within | Named | SinceLastReceipt
+LogSelector: TypeAlias = OfConversation | Within | MeteredWithin | Named | SinceLastReceipt
 EVERY_LOG = SinceLastReceipt()

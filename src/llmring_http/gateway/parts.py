@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from llmring_core.clock import Clock
 from llmring_core.gateway import ChargeRequest, OpenProviderKey, RecogniseToken
 from llmring_core.gateway.attempting import Attempts
+from llmring_core.gateway.auditing import RecordRefusal
 from llmring_core.gateway.caching import CacheMeasures, CachePolicy, FindAnswer, Flights, KeepAnswer
 from llmring_core.gateway.forwarding import Providers, ResolveModel, Upstream
 from llmring_core.gateway.hits import RecordHit
@@ -37,6 +38,7 @@ class Forwarding:
     upstream: Upstream
     caching: Caching | None  # None: every call goes to its provider
     telling: Telling
+    record_refusal: RecordRefusal
     max_body_bytes: int
     max_in_flight: int  # calls
     drain_s: float  # for the rest of an answer whose caller is gone

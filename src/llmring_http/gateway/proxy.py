@@ -15,8 +15,9 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from llmring_core.errors import LLMRingError
+from llmring_core.errors import Forbidden, LLMRingError, Unauthenticated
 from llmring_core.gateway import Admission
+from llmring_core.gateway.auditing import PROXY_REQUEST, Deed
 from llmring_core.gateway.forwarding import (
     Body,
     Call,
@@ -33,18 +34,12 @@ from llmring_core.gateway.forwarding import (
 from llmring_http.gateway.cutting import cut
 from llmring_http.gateway.parts import Forwarding
 from llmring_http.gateway.passage import About
-from llmring_http.gateway.planning import (
-    Received,
-    Wanted,
-    aside_if_large,
-    looked_at,
-    planned,
-    resolved,
-)
+from llmring_http.gateway.planning import Received, Wanted, aside_if_large, looked_at, meant
 from llmring_http.gateway.refusals import PROXY, UpgradeRefused, refuse
 from llmring_http.gateway.relay import Relay
 from llmring_http.gateway.telling import Told
 from llmring_http.guard import Busy, EncodedBody
+from llmring_http.origins import origin_in
 from llmring_http.requests import BodyTooLarge, read_body
 
 PREFIX = "/v1/"
@@ -104,6 +99,11 @@ class Proxy:
             if not isinstance(error, LLMRingError | HTTPException):
                 log.error("unexpected error", exc_info=error, extra=scope["state"])
             await exchange.refuse(error)
+            if isinstance(error, Unauthenticated | Forbidden):
+                await self._parts.record_refusal(
+                    Deed(action=PROXY_REQUEST, outcome="denied", reason=str(error)),
+                    origin_in(scope, "anonymous", exchange.endpoint),
+                )
         finally:
             self._in_flight -= 1
             if relay is None or relay.task.done():
@@ -137,6 +137,11 @@ class _Exchange:
         self._uploaded = Event()
         self._failure: Exception | None = None  # of the request's own body
 
+    @property
+    def endpoint(self) -> str:
+        """What is called, as far as it is one of a provider's endpoints."""
+        return TEMPLATE if self._route is None else self._route.endpoint
+
     async def begun(self) -> Relay | None:
         """Return the call once it is under way; None when it was answered here.
 
@@ -155,8 +160,7 @@ class _Exchange:
         self._told.asked(body or b"")
         admission = await parts.recognise(self._secret(wanted.call.provider))
         self._note(admission, wanted.call)
-        received = await resolved(parts, self._received(route, wanted, body), admission.project)
-        first = await planned(parts, received, received.wanted, admission)
+        received, first = await meant(parts, self._received(route, wanted, body), admission)
         self._note(admission, first.call)
         about = About(
             request_id=self._request_id,

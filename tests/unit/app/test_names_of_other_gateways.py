@@ -25,10 +25,8 @@ def test_names_of_other_gateways_are_read_after_our_own(tmp_path: Path) -> None:
 def test_each_such_name_is_one_of_our_settings() -> None:
     other = {
         "API_CONFIG_PATH": "providers.yaml",
-        "DATABASE_URL": "postgresql://db/usage",
         "DEFAULT_API_PROVIDER": "anthropic",
         "ENCRYPTION_KEY": "A" * 43,
-        "LOG_LEVEL": "WARN",
         "MANAGEMENT_TOKEN": "b" * 16,
         "MAX_REQUEST_SIZE": "10485760",
     }
@@ -37,10 +35,8 @@ def test_each_such_name_is_one_of_our_settings() -> None:
 
     assert settings == Settings(
         api_config_path="providers.yaml",
-        database_url="postgresql://db/usage",
         default_api_provider="anthropic",
         encryption_key="A" * 43,
-        log_level="warning",
         management_token="b" * 16,
         gateway_max_body_bytes=10485760,
     )
@@ -48,11 +44,15 @@ def test_each_such_name_is_one_of_our_settings() -> None:
 
 
 def test_such_a_name_is_named_when_it_is_wrong_and_left_alone_when_it_does_not_count() -> None:
-    other = {"LOG_LEVEL": "trace", "DATABASE_URL": "mysql://root:secret@db/x"}
+    other = {"MAX_REQUEST_SIZE": "10MB", "MANAGEMENT_TOKEN": "short"}
 
     for name, text in other.items():
         with pytest.raises(BadSetting, match=f"^{name} must be ") as refused:
             Settings.read({name: text}, NO_FILE)
         assert text not in str(refused.value)
-    ours = {"LLMRING_LOG_LEVEL": "info", "LLMRING_DATABASE_URL": "sqlite:///x"}
-    assert Settings.read(other | ours, NO_FILE).log_level == "info"
+    ours = {"LLMRING_GATEWAY_MAX_BODY_BYTES": "2048", "LLMRING_MANAGEMENT_TOKEN": "b" * 16}
+    assert Settings.read(other | ours, NO_FILE).gateway_max_body_bytes == 2048
+
+
+def test_names_that_many_programs_have_are_not_ours() -> None:
+    assert Settings.read({"DATABASE_URL": "mysql://x", "LOG_LEVEL": "trace"}, NO_FILE) == Settings()

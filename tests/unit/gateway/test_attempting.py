@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from llmring_adapters.counting.packaged import PackagedCounter
 from llmring_adapters.gateway.forwarding_memory import MemoryBreaker
@@ -13,8 +14,9 @@ from llmring_adapters.transactions.memory import memory_transactions
 from llmring_adapters.usage.intake import DirectIntake, in_one_transaction
 from llmring_core.aside import Result
 from llmring_core.errors import StoreUnavailable
-from llmring_core.gateway import Budget, HoldBudget, LapseHolds, Limits, SettleHold
+from llmring_core.gateway import Admission, Budget, HoldBudget, LapseHolds, Limits, SettleHold
 from llmring_core.gateway.attempting import Attempts, AttemptUnderWay
+from llmring_core.gateway.certifying import Certifier
 from llmring_core.gateway.forwarding import Call, RecordAttempt
 from llmring_core.gateway.journal import LEASE
 from llmring_core.gateway.lost_attempts import CloseLostAttempts
@@ -31,6 +33,7 @@ ENDPOINT = "/v1/chat/completions"
 CALL = Call(
     method="POST", endpoint=ENDPOINT, target=ENDPOINT, provider=PROVIDER, model="gpt-4o-mini"
 )
+ISSUING = replace(ADMISSION, issues_receipts=True)
 BODY = b'{"model":"gpt-4o-mini","max_tokens":10}'
 ANSWER = b'{"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}'
 
@@ -45,6 +48,16 @@ async def away() -> AsyncIterator[AllWork]:
     yield
 
 
+class Certified(Certifier):
+    """Remembers who was to have a receipt."""
+
+    def __init__(self) -> None:
+        self.records: list[UsageRecord] = []
+
+    def certify(self, record: UsageRecord) -> None:
+        self.records.append(record)
+
+
 class Gateway:
     """Attempts over a store of which two ways may be closed, and what is closed behind them."""
 
@@ -52,7 +65,7 @@ class Gateway:
         self.begin, self.clock = memory_transactions(), FakeClock()
         self.journal = journal(self.begin, self.clock)
         intake = DirectIntake(in_one_transaction(recording or self.begin))
-        registry = PriceList()
+        registry, self.certified = PriceList(), Certified()
         self.attempts = Attempts(
             breaker=MemoryBreaker(),
             registry=registry,
@@ -63,14 +76,15 @@ class Gateway:
             counter=PackagedCounter(),
             aside=at_once,
             record=RecordAttempt(intake, registry, self.clock, ids(1)),
+            certifier=self.certified,
             clock=self.clock,
             new_id=ids(2),
         )
 
-    async def answered(self) -> AttemptUnderWay:
+    async def answered(self, admission: Admission = ADMISSION) -> AttemptUnderWay:
         async with self.begin() as work:
             await work.budgets.limit(TOKEN.id, Limits(max_usd=Decimal(1)))
-        attempt = self.attempts.begin(CALL, BODY, ADMISSION, "req-1")
+        attempt = self.attempts.begin(CALL, BODY, admission, "req-1")
         await attempt.enter()
         await attempt.write_down()
         attempt.answered(200, "application/json")
@@ -120,3 +134,26 @@ async def test_where_nobody_was_asked_there_is_nothing_to_record() -> None:
     await (await gateway.answered()).cancel()
     lost, records, budget = await gateway.later()
     assert (lost, records, budget.held_tokens) == (0, [], 0)
+
+
+@pytest.mark.parametrize("settling", [None, away], ids=["settled", "not settled"])
+async def test_what_is_recorded_gets_its_receipt_settled_or_not(
+    settling: Begin[AllWork] | None,
+) -> None:
+    gateway = Gateway(recording=None, settling=settling)
+    attempt = await gateway.answered(ISSUING)
+    record = await attempt.record("complete", 1)
+    assert await attempt.record("complete", 1) is None
+    assert gateway.certified.records == [record]
+
+
+async def test_what_is_not_wanted_not_priced_or_not_recorded_gets_none() -> None:
+    gateway = Gateway(recording=None, settling=None)
+    await (await gateway.answered()).record("complete", 1)
+    unpriced = await gateway.answered(ISSUING)
+    unpriced.answered(500, "application/json")
+    await unpriced.record("upstream_error", 1)
+    lost = Gateway(recording=away, settling=None)
+    with pytest.raises(StoreUnavailable):
+        await (await lost.answered(ISSUING)).record("complete", 1)
+    assert gateway.certified.records == lost.certified.records == []
