@@ -30,8 +30,8 @@ def proxy_of(container: Container) -> Proxy | None:
         charge=container.charge_request(),
         attempts=container.attempts(),
         upstream=container.upstream(),
-        record_refusal=container.record_refusal(),
         caching=_caching(container),
+        record_refusal=container.record_refusal(),
         telling=Telling(
             bus=container.events(),
             limits=container.excerpt_limits(),

@@ -81,11 +81,19 @@ async def aside_if_large(body: bytes | None, work: Callable[[], Result]) -> Resu
     return await to_thread(work) if body is not None and len(body) > LARGE else work()
 
 
-async def resolved(parts: Forwarding, received: Received, project: ProjectId) -> Received:
-    """Return the call for the model that ``project`` means; the same one where it is that.
+async def meant(
+    parts: Forwarding, received: Received, admission: Admission
+) -> tuple[Received, Planned]:
+    """Return the call for the model its project means, and how to ask whom it is meant for.
 
-    Raises what ``called`` does.
+    Raises: NoProviderKey, CannotUnseal, StoreUnavailable, and what ``called`` does.
     """
+    received = await _resolved(parts, received, admission.project)
+    return received, await _planned(parts, received, received.wanted, admission)
+
+
+async def _resolved(parts: Forwarding, received: Received, project: ProjectId) -> Received:
+    """Return the call for the model that ``project`` means; the same one where it is that."""
     named, body = received.wanted.call.model, received.body
     if named is None or body is None:
         return received
@@ -105,10 +113,9 @@ def _renamed(received: Received, body: bytes, model: str) -> Received:
     return replace(received, wanted=wanted, body=renamed) if is_meant else received
 
 
-async def planned(
+async def _planned(
     parts: Forwarding, received: Received, wanted: Wanted, admission: Admission
 ) -> Planned:
-    """Return how to ask its provider. Raises NoProviderKey, CannotUnseal, StoreUnavailable."""
     call = wanted.call
     secret = await parts.open_key(admission.project, call.provider.name)
     body = received.upload if received.body is None else wanted.asking or received.body
@@ -144,7 +151,7 @@ async def planned_besides(
         others = partial(_others, parts, received, names)
         for wanted in await aside_if_large(received.body, others):
             with suppress(NoProviderKey):
-                plan.append(await planned(parts, received, wanted, admission))
+                plan.append(await _planned(parts, received, wanted, admission))
     return plan
 
 

@@ -34,14 +34,7 @@ from llmring_core.gateway.forwarding import (
 from llmring_http.gateway.cutting import cut
 from llmring_http.gateway.parts import Forwarding
 from llmring_http.gateway.passage import About
-from llmring_http.gateway.planning import (
-    Received,
-    Wanted,
-    aside_if_large,
-    looked_at,
-    planned,
-    resolved,
-)
+from llmring_http.gateway.planning import Received, Wanted, aside_if_large, looked_at, meant
 from llmring_http.gateway.refusals import PROXY, UpgradeRefused, refuse
 from llmring_http.gateway.relay import Relay
 from llmring_http.gateway.telling import Told
@@ -167,8 +160,7 @@ class _Exchange:
         self._told.asked(body or b"")
         admission = await parts.recognise(self._secret(wanted.call.provider))
         self._note(admission, wanted.call)
-        received = await resolved(parts, self._received(route, wanted, body), admission.project)
-        first = await planned(parts, received, received.wanted, admission)
+        received, first = await meant(parts, self._received(route, wanted, body), admission)
         self._note(admission, first.call)
         about = About(
             request_id=self._request_id,
