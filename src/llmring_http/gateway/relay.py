@@ -1,10 +1,11 @@
-"""One call on its way: providers are read by a task of its own, whoever still listens."""
+"""One call on its way: providers are read to the end, whoever still listens."""
 
-from asyncio import CancelledError, Task, TimerHandle, create_task, get_running_loop, sleep
+from asyncio import CancelledError, Task, TimerHandle, current_task, get_running_loop, sleep
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from time import time_ns
+from typing import Any
 
 from litestar.types import Send
 
@@ -14,6 +15,7 @@ from llmring_core.gateway.caching import Looked, Reply, StoredAnswer
 from llmring_core.gateway.forwarding import pause_s
 from llmring_core.gateway.hits import Hit
 from llmring_http.gateway.caching import Tape, through_cache
+from llmring_http.gateway.connection import Connection
 from llmring_http.gateway.listener import Drained, Listener
 from llmring_http.gateway.parts import Caching, Forwarding
 from llmring_http.gateway.passage import About, MovesOn, Passage
@@ -35,25 +37,45 @@ class Relay:
         admission: Admission,
         about: About,
         send: Send,
+        connection: Connection,
     ) -> None:
         self._parts = parts
         self._received = received
         self._first = first  # of the providers that may be asked
         self._admission = admission
         self._about = about
+        self._connection = connection
+        self._task: Task[Any] | None = None  # that runs it
         self._timer: TimerHandle | None = None
-        self.listener = Listener(send, parts.send_s, parts.drain_bytes, self.leave)
-        self.task: Task[Exception | None] = create_task(self._run())
+        self.listener = Listener(send, connection, parts.send_s, parts.drain_bytes, self._leave)
 
-    def leave(self) -> None:
-        """Go on without the caller: to the answer's end, or as far as the bounds allow."""
-        if not self.listener.is_gone and not self.task.done():
+    async def run(self) -> Exception | None:
+        """Return why the caller did not get the whole answer; None when it did.
+
+        No server cancels a request whose caller leaves: this goes on to the answer's end, or as far
+        as the bounds allow.
+        """
+        self._task = current_task()
+        self._connection.on_left(self._leave)
+        try:
+            return await self._answered()
+        finally:
+            self._connection.on_left(None)
+            self._task = None
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def stop(self) -> None:
+        """Have it end now, with what is known recorded; a server that stops may have done so."""
+        if self._task is not None and not self._task.cancelling():
+            self._task.cancel()
+
+    def _leave(self) -> None:
+        if not self.listener.is_gone:
             self.listener.is_gone = True
-            loop = get_running_loop()
-            self._timer = loop.call_later(self._parts.drain_s, self.task.cancel)
+            self._timer = get_running_loop().call_later(self._parts.drain_s, self.stop)
 
-    async def _run(self) -> Exception | None:
-        """Return why the caller did not get the whole answer; None when it did."""
+    async def _answered(self) -> Exception | None:
         caching = self._parts.caching
         try:
             if caching is None:
@@ -66,9 +88,6 @@ class Relay:
             return problem
         except CancelledError:  # its caller is gone for long enough, or the server stops
             return None
-        finally:
-            if self._timer is not None:
-                self._timer.cancel()
 
     async def _given(self, caching: Caching, looked: Looked) -> bool:
         """Pass on what the cache has, once that is recorded; return whether it has anything.
@@ -108,7 +127,7 @@ class Relay:
             await self.listener.give(last, more=False)
 
     async def _fetched(self, tape: Tape) -> Exception | None:
-        """Ask providers; return what ``_run`` does. Raises what ``ChargeRequest`` does."""
+        """Ask providers; return what ``run`` does. Raises what ``ChargeRequest`` does."""
         if self.listener.is_gone:
             return None
         parts, first, admission = self._parts, self._first, self._admission
