@@ -1,7 +1,7 @@
 """The cache's part in one call: what it answers, and what it keeps of an answer that passes."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from llmring_core.gateway.caching import (
     CacheableCall,
@@ -23,6 +23,8 @@ from llmring_core.gateway.forwarding import UpstreamAnswer
 from llmring_core.usage import UsageRecord
 from llmring_http.gateway.parts import Caching
 from llmring_http.gateway.telling import Told
+
+NOT_ASKED: Final = refused("not-asked")
 
 Given: TypeAlias = Callable[[Looked], Awaitable[bool]]
 
@@ -75,6 +77,9 @@ class CacheTape(Tape):
         self._caching.measures.count(self._looked.standing)
 
     def begin(self, provider: str, answer: UpstreamAnswer, shown: Sequence[Pair]) -> Sequence[Pair]:
+        if self._looked.key is None:  # the call is not for the cache, whatever the answer says
+            self._told.cache = self._looked.standing
+            return announced(self._looked.standing, None, NOT_ASKED)
         self._verdict = verdict = self._judged(provider, answer)
         self._headers, self._capture = shown, None
         if verdict.ttl_s > 0:

@@ -158,6 +158,8 @@ class Passage:
             if not self._listener.has_started:
                 await self._listener.start(answer.status, start)
             await self._give(self._shown.piece(piece), more=count != length)
+            if count == length:
+                break
         metered = self._attempt.metered
         await self._settle(self._usual(metered))
         if not self._listener.has_started:
