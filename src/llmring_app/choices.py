@@ -8,9 +8,12 @@ from typing import Protocol
 from httpx import AsyncClient
 
 from llmring_adapters.database import connect_postgres
+from llmring_adapters.gateway.cache_memory import MemoryResponseCache
+from llmring_adapters.gateway.cache_redis import RedisResponseCache
 from llmring_adapters.gateway.event_file import EventFile
 from llmring_adapters.gateway.events_memory import MemoryEventBus
 from llmring_adapters.gateway.journal import BufferedJournal, SharedLines
+from llmring_adapters.gateway.postgres_charges import PostgresCharges
 from llmring_adapters.gateway.postgres_journal import PostgresLines
 from llmring_adapters.group_commit import GroupCommit
 from llmring_adapters.redis import BoundedRedis
@@ -20,17 +23,21 @@ from llmring_adapters.transparency.witness_web import WebWitness
 from llmring_adapters.usage.intake import GroupIntake, in_one_transaction
 from llmring_adapters.usage.postgres import PostgresWriter
 from llmring_adapters.usage.sqlite import SqliteWriter
+from llmring_app.encryption_keys import marking_key
 from llmring_app.errors import CannotStart
 from llmring_app.measures import Measures
 from llmring_app.places import sqlite_file
 from llmring_app.settings import Settings, variable
 from llmring_app.witness_keys import witness_in
 from llmring_core.clock import Clock
+from llmring_core.gateway import ChargeTogether, GatewayWork, Taken, Use
+from llmring_core.gateway.caching import CachePolicy
 from llmring_core.gateway.dialects import TokenCounter
 from llmring_core.gateway.events import ExcerptLimits
 from llmring_core.gateway.forwarding import Upstream
 from llmring_core.gateway.journal import AttemptWork
 from llmring_core.gateway.lost_attempts import RenewLeases, WriteDown
+from llmring_core.ids import NewSecret
 from llmring_core.transactions import Begin
 from llmring_core.usage import UsageWork
 
@@ -70,6 +77,18 @@ def journal_of(
     return BufferedJournal(WriteDown(lines, clock), renew, lines.close)
 
 
+def charges_of(
+    settings: Settings, begin: Begin[GatewayWork], clock: Clock, measures: Measures
+) -> GroupCommit[Use, Taken]:
+    """Return the way to charge tokens that suits the database."""
+    together = ChargeTogether(begin, clock)
+    if settings.is_sqlite:
+        return GroupCommit(together)
+    connect = partial(connect_postgres, settings.database_url, settings.database_schema)
+    charges = PostgresCharges(connect, together, clock, measures.outages)
+    return GroupCommit(charges, charges.close)
+
+
 def validity_of_a_check(settings: Settings) -> float:
     """Return for how many seconds one server's check of the registry counts for the others.
 
@@ -81,6 +100,43 @@ def validity_of_a_check(settings: Settings) -> float:
 def redis_of(settings: Settings) -> BoundedRedis | None:
     """Return the Redis that servers share, if there is one."""
     return None if settings.redis_url is None else BoundedRedis(settings.redis_url)
+
+
+def cache_redis_of(settings: Settings) -> BoundedRedis | None:
+    """Return the Redis that providers' answers are kept in, if they are kept in one."""
+    url = settings.redis_for_cache
+    if settings.api_config_path is None or not settings.is_redis_cached or url is None:
+        return None
+    return BoundedRedis(url)
+
+
+def response_cache_of(
+    settings: Settings, redis: BoundedRedis | None, clock: Clock, new_secret: NewSecret
+) -> MemoryResponseCache | RedisResponseCache | None:
+    """Return what keeps providers' answers; None where there is nothing to be kept.
+
+    Raises: CannotStart.
+    """
+    if settings.api_config_path is None or not settings.http_cache_enabled:
+        return None
+    if redis is None:
+        return MemoryResponseCache(clock, settings.http_cache_max_bytes)
+    return RedisResponseCache(
+        redis,
+        marking_key(settings, new_secret),
+        clock,
+        settings.http_cache_max_object_bytes,
+        settings.redis_cache_key_prefix,
+    )
+
+
+def cache_policy_of(settings: Settings) -> CachePolicy:
+    """Return which answers are kept, and for how long."""
+    return CachePolicy(
+        default_ttl_s=settings.http_cache_default_ttl,
+        max_object_bytes=settings.http_cache_max_object_bytes,
+        stream_responses=settings.http_cache_stream_responses,
+    )
 
 
 def board_of(

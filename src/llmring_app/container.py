@@ -35,6 +35,7 @@ from llmring_core.accounts import (
 )
 from llmring_core.gateway.attempting import Attempts
 from llmring_core.gateway.forwarding import RecordAttempt
+from llmring_core.gateway.hits import RecordHit
 from llmring_core.gateway.metering import meter_for
 from llmring_core.receipts import (
     AdoptKey,
@@ -243,6 +244,14 @@ class Container(GatewayContainer):
     upstream = providers.Singleton(upstream_of, settings.provided.gateway_max_calls)
     record_attempt = providers.Factory(
         RecordAttempt, intake=intake, registry=registry, clock=clock, new_id=new_id
+    )
+    record_hit = providers.Factory(
+        RecordHit,
+        intake=intake,
+        tally=GatewayContainer.tally,
+        registry=registry,
+        clock=clock,
+        new_id=new_id,
     )
     attempts = providers.Singleton(
         Attempts,

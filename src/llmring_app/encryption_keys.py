@@ -3,6 +3,7 @@
 from base64 import b64decode
 from binascii import Error as NotBase64
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from llmring_app.settings import Settings, variable
 from llmring_core.ids import NewSecret
 
 FILE: Final = "llmring-encryption.key"
+MARKING: Final = b"llmring cache"
 URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
@@ -27,6 +29,16 @@ def encryption_keys(settings: Settings, new_secret: NewSecret) -> list[bytes]:
     if settings.encryption_key is None:
         return seeds_in(key_file(settings), new_secret)
     return [_key_of(text) for text in settings.encryption_key.split(",")]
+
+
+def marking_key(settings: Settings, new_secret: NewSecret) -> bytes:
+    """Return what answers in a shared cache are marked with. Raises CannotStart.
+
+    Made of the encryption key in force, from which nobody leads back to that: BLAKE2b, keyed with
+    it, of nothing, personalised for this purpose.
+    """
+    key = encryption_keys(settings, new_secret)[0]
+    return blake2b(key=key, person=MARKING, digest_size=SECRET_BYTES).digest()
 
 
 def add_encryption_key(settings: Settings, new_secret: NewSecret) -> None:

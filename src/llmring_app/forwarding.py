@@ -10,7 +10,7 @@ from llmring_app.errors import CannotStart
 from llmring_app.settings import Settings, variable
 from llmring_core.errors import InvalidField
 from llmring_core.gateway.forwarding import Providers, Timeouts, providers_in
-from llmring_http.gateway.parts import Forwarding
+from llmring_http.gateway.parts import Caching, Forwarding
 from llmring_http.gateway.proxy import Proxy
 from llmring_http.gateway.telling import Telling
 
@@ -30,6 +30,7 @@ def proxy_of(container: Container) -> Proxy | None:
         charge=container.charge_request(),
         attempts=container.attempts(),
         upstream=container.upstream(),
+        caching=_caching(container),
         record_refusal=container.record_refusal(),
         telling=Telling(
             bus=container.events(),
@@ -54,6 +55,9 @@ async def forwarding(container: Container, proxy: Proxy | None) -> AsyncIterator
         if proxy is not None:
             await proxy.close()
             await container.upstream().close()
+            cache = container.response_cache()
+            if cache is not None:
+                await cache.aclose()
 
 
 def providers_of(settings: Settings, file: Path) -> Providers:
@@ -75,6 +79,21 @@ def providers_of(settings: Settings, file: Path) -> Providers:
         )
     except InvalidField as error:
         raise CannotStart(f"the provider configuration {file}: {error}") from error
+
+
+def _caching(container: Container) -> Caching | None:
+    """Return the cache and what goes with it; None where there is none. Raises CannotStart."""
+    if container.response_cache() is None:
+        return None
+    return Caching(
+        find=container.find_answer(),
+        keep=container.keep_answer(),
+        record=container.record_hit(),
+        flights=container.flights(),
+        measures=container.measures().cache,
+        policy=container.cache_policy(),
+        clock=container.clock(),
+    )
 
 
 def _document(file: Path) -> object:

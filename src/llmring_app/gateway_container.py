@@ -3,12 +3,21 @@
 from dependency_injector import providers
 
 from llmring_adapters.gateway.audit_memory import MemoryDenialBound
+from llmring_adapters.gateway.cache_flights import SharedFlights
 from llmring_adapters.gateway.cached import cached_access, cached_provider_keys
 from llmring_adapters.gateway.certifier import BufferedCertifier
 from llmring_adapters.gateway.forwarding_memory import SameModel
 from llmring_adapters.gateway.tally import BufferedTally
-from llmring_adapters.group_commit import GroupCommit
-from llmring_app.choices import event_bus_of, event_file_of, excerpt_limits_of, journal_of
+from llmring_app.choices import (
+    cache_policy_of,
+    cache_redis_of,
+    charges_of,
+    event_bus_of,
+    event_file_of,
+    excerpt_limits_of,
+    journal_of,
+    response_cache_of,
+)
 from llmring_app.encryption_keys import vault_of
 from llmring_app.foundation import Foundation
 from llmring_app.receipts_container import ReceiptsContainer
@@ -17,7 +26,6 @@ from llmring_core.gateway import (
     ChangeProject,
     ChangeToken,
     ChargeRequest,
-    ChargeTogether,
     CreateProject,
     CreateToken,
     DeleteProject,
@@ -42,8 +50,10 @@ from llmring_core.gateway.auditing import (
     RecordLeftOut,
     RecordRefusal,
 )
+from llmring_core.gateway.caching import FindAnswer, KeepAnswer, PurgeCache
 from llmring_core.gateway.certifying import CertifyCalls, CertifyMissed
 from llmring_core.gateway.lost_attempts import CloseLostAttempts
+from llmring_core.gateway.manage_cache import PurgeAnswers
 
 
 class GatewayContainer(ReceiptsContainer):
@@ -61,7 +71,7 @@ class GatewayContainer(ReceiptsContainer):
     record_alone = providers.Singleton(RecordAlone, begin=begin, record=record)
     denial_bound = providers.Singleton(MemoryDenialBound)
     charges = providers.Singleton(
-        GroupCommit, providers.Factory(ChargeTogether, begin=begin, clock=clock)
+        charges_of, Foundation.settings, begin, clock, Foundation.measures
     )
 
     journal = providers.Singleton(
@@ -83,6 +93,26 @@ class GatewayContainer(ReceiptsContainer):
     open_provider_key = providers.Factory(
         OpenProviderKey, find_keys=find_provider_keys, vault=vault
     )
+    cache_redis = providers.Singleton(cache_redis_of, Foundation.settings)
+    response_cache = providers.Singleton(
+        response_cache_of, Foundation.settings, cache_redis, clock, new_secret
+    )
+    cache_policy = providers.Singleton(cache_policy_of, Foundation.settings)
+    cache_measures = Foundation.measures.provided.cache
+    flights = providers.Singleton(SharedFlights)
+    find_answer = providers.Factory(
+        FindAnswer,
+        cache=response_cache,
+        measures=cache_measures,
+        clock=clock,
+        policy=cache_policy,
+    )
+    keep_answer = providers.Factory(
+        KeepAnswer, cache=response_cache, measures=cache_measures, clock=clock
+    )
+    purge_cache = providers.Factory(PurgeCache, cache=response_cache)
+    purge_answers = providers.Factory(PurgeAnswers, purge=purge_cache, record=record_alone)
+
     lapse_holds = providers.Factory(LapseHolds, begin=begin, clock=clock)
     hold_budget = providers.Factory(HoldBudget, begin=begin, lapse=lapse_holds, clock=clock)
     close_lost_attempts = providers.Factory(CloseLostAttempts, begin=begin, clock=clock)

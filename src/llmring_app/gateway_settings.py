@@ -2,8 +2,9 @@
 
 from typing import Annotated, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from llmring_app.cache_settings import CacheSettings
 from llmring_app.setting_types import FileName, Flag
 
 ProviderFile: TypeAlias = Annotated[
@@ -31,7 +32,7 @@ Events: TypeAlias = Annotated[
 ]
 
 
-class GatewaySettings(Struct, frozen=True, kw_only=True):
+class GatewaySettings(CacheSettings, frozen=True, kw_only=True):
     """Field ``x`` is the variable ``LLMRING_X``."""
 
     api_config_path: ProviderFile = None  # without it there is no /v1

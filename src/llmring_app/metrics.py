@@ -71,8 +71,8 @@ class _Families(Collector):
         yield Counter(
             "llmring_database_failures", "Transactions the database did not carry out.", outages
         )
-        redis = self._container.redis()
-        failures = 0 if redis is None else redis.failures
+        both = self._container.redis(), self._container.cache_redis()
+        failures = sum(redis.failures for redis in both if redis is not None)
         yield Counter("llmring_redis_failures", "Commands Redis did not carry out.", failures)
         about = Gauge("llmring_server_info", "The version that runs.", labels=["version"])
         about.add_metric([__version__], 1)

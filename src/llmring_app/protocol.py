@@ -13,7 +13,7 @@ from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from llmring_adapters.system import time_ordered_id
-from llmring_http.gateway.cutting import CUT
+from llmring_http.gateway.connection import LENT
 from llmring_http.problems import bare_answer
 
 LINGER_S: Final = 2.0  # what still comes is read for so long: else its sender never sees the answer
@@ -117,6 +117,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._in_body = False
         self._refusal: Refused | None = None
+        self._is_lost = False
+        self._then: Callable[[], None] | None = None  # once it is lost
 
     def _is_receiving(self) -> bool:
         """Return whether more of a request may be on its way."""
@@ -128,7 +130,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._is_lost = True
         super().connection_lost(exc)
+        if self._then is not None:
+            self._then()
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -158,7 +163,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._check_sizes()
         self._stop_timer()
         self._in_head, self._in_body = False, True
-        self.scope["extensions"] = {CUT: {"cut": self._cut}}
+        self.scope["extensions"] = {LENT: {"connection": self}}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -170,7 +175,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Answer what the parser stumbled over: our own refusal, or its own."""
         self._refuse(self._refusal or Refused(400, "this is not a well-formed HTTP/1.1 request"))
 
-    def _cut(self, at_once: bool) -> None:
+    def cut(self, at_once: bool) -> None:
         """Leave the answer under way unfinished: after what was written, or without it."""
         if self.cycle is not None:
             self.cycle.disconnected = True
@@ -179,6 +184,14 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.abort()
         else:
             self.transport.close()
+
+    def is_paused(self) -> bool:
+        return self.flow.write_paused
+
+    def on_left(self, then: Callable[[], None] | None) -> None:
+        self._then = then
+        if then is not None and self._is_lost:
+            then()
 
     def _check_sizes(self) -> None:
         limits = self._limits

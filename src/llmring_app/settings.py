@@ -14,6 +14,7 @@ from llmring_adapters.redis import BoundedRedis
 from llmring_app.dotenv import read_dotenv
 from llmring_app.errors import BadSetting
 from llmring_app.gateway_settings import GatewaySettings
+from llmring_app.other_names import TOLERATED, TWINS
 from llmring_app.setting_types import (
     Auth,
     Bytes,
@@ -46,48 +47,14 @@ DOTENV: Final = Path(".env")  # in the current directory
 SECRET_FILES: Final = {
     "database_url_file": "database_url",
     "redis_url_file": "redis_url",
+    "redis_cache_url_file": "redis_cache_url",
     "metrics_token_file": "metrics_token",
     "management_token_file": "management_token",
 }
-TWINS: Final = {
-    field.upper(): field
-    for field in (
-        "api_config_path",
-        "default_api_provider",
-        "encryption_key",
-        "file_event_log",
-        "management_token",
-        "observability_buffer_size",
-        "observability_enabled",
-        "observability_max_request_body_bytes",
-        "observability_max_response_body_bytes",
-    )
-} | {"MAX_REQUEST_SIZE": "gateway_max_body_bytes"}
 LISTS: Final = ("cors_origins", "witnesses")
 PUBLIC_REGISTRY: Final = "https://llmring.github.io/registry/"
 HISTORIC_AUTH: Final = "api_key_validation_mode"
 HISTORIC_AUTH_VALUES: Final = {"bridge": "open", "strict": "keys"}
-
-# Names of other released servers, of their compose files and of the published client. They may
-# well be set on the same machine; here they mean nothing.
-TOLERATED: Final = frozenset(
-    {
-        "api_key",
-        "api_prefix",
-        "dev_port",
-        "enable_conversation_tracking",
-        "enforce_membership_verification",
-        "http_port",
-        "message_logging_level",
-        "message_retention_days",
-        "port",
-        "prefer_saas",
-        "profile",
-        "project_key",
-        "server_url",
-        "strict_cost",
-    }
-)
 
 
 class Settings(GatewaySettings, frozen=True, kw_only=True):
@@ -142,7 +109,14 @@ class Settings(GatewaySettings, frozen=True, kw_only=True):
             raise BadSetting("LLMRING_DATABASE_URL must be set for production")
         if values.get("env") == "test":
             values.setdefault("database_url", "sqlite:///./llmring_test.db")
-        return convert(values, cls)
+        settings = convert(values, cls)
+        if settings.is_redis_cached and settings.redis_for_cache is None:
+            raise BadSetting("LLMRING_REDIS_CACHE_URL must be set for a cache in Redis")
+        return settings
+
+    @property
+    def redis_for_cache(self) -> str | None:
+        return self.redis_cache_url or self.redis_url
 
     @property
     def is_open(self) -> bool:
@@ -157,7 +131,8 @@ class Settings(GatewaySettings, frozen=True, kw_only=True):
         """Return every variable with its value, plain as in JSON, and without passwords."""
         values: dict[str, object] = to_builtins(self)
         values["database_url"] = without_password(self.database_url)
-        values["redis_url"] = self.redis_url and without_password(self.redis_url)
+        for url in ("redis_url", "redis_cache_url"):
+            values[url] = values[url] and without_password(str(values[url]))
         values["metrics_token"] = self.metrics_token and "***"
         for secret in ("receipts_private_key_b64", "management_token", "encryption_key"):
             values[secret] = getattr(self, secret) and "***"
@@ -265,7 +240,7 @@ def _check_address(field: str, text: str) -> None:
     """Raises ValueError when the library behind a URL could not read it."""
     if field == "database_url":
         url_of(text)
-    elif field == "redis_url":
+    elif field in ("redis_url", "redis_cache_url"):
         _ = BoundedRedis(text)
     elif field == "witnesses":
         _ = [witness_in(item) for item in _items(text)]

@@ -182,11 +182,12 @@ class TestTaking:
         await kept(begin, TOKEN, token(2))
         await take(begin, at=MINUTE)
         async with begin() as work:
-            await work.tokens.count({token(2).id: Uses(count=7, last_at=NOON + HOUR)})
+            await work.tokens.count({token(2).id: Uses(count=7, last_at=NOON + HOUR, hits=3)})
         async with begin() as work:
             one, two = await work.tokens.find(TOKEN.id), await work.tokens.find(token(2).id)
         assert one is not None and (one.request_count, one.last_used_at) == (1, NOON + MINUTE)
         assert two is not None and (two.request_count, two.last_used_at) == (7, NOON + HOUR)
+        assert (one.cache_hit_count, two.cache_hit_count) == (0, 3)
 
     async def test_what_is_counted_besides_is_counted_whoever_it_is_of(
         self, begin: Begin[AllWork]

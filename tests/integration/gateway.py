@@ -140,7 +140,9 @@ async def gateway(
     if resolve is not None:
         container.resolve_model.override(providers.Object(resolve))
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(web_config(application(container), read))
+    config = web_config(application(container), read)
+    config.timeout_graceful_shutdown = 1  # seconds, in which no test has anything to wait for
+    server = Server(config)
     serving = asyncio.create_task(server.serve([listener]))
     try:
         await until(lambda: _started(server))

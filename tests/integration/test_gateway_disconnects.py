@@ -63,12 +63,14 @@ async def test_who_leaves_at_any_frame_is_recorded_once(tmp_path: Path, drain_s:
     ):
         for size in [-1, *sizes]:
             await left_after(server, size)
-        await server.recorded(len(sizes) + (drain_s > 0))
+        await server.recorded(len(sizes))
         await nothing_is_asked(server)
         records = await server.records()
 
+    assert (
+        len(records) == len(provider.sent) >= len(sizes)
+    )  # who left at once, may not be asked for
     if drain_s:  # it was read to its end
-        assert len(records) == len(sizes) + 1
         assert {record.tokens.output for record in records} == {9}
     statuses = {record.attempt_status for record in records}
     assert statuses <= {"client_disconnected", "complete"}
@@ -95,7 +97,7 @@ async def test_nothing_stays_open_for_hundreds_who_left(tmp_path: Path) -> None:
         await until(is_as_before)
         records = await server.records()
 
-    assert len(records) == 302
+    assert len(records) == len(provider.sent) > 290
 
 
 async def test_an_endless_answer_is_read_for_nobody_only_so_long(tmp_path: Path) -> None:

@@ -142,10 +142,13 @@ async def test_a_server_that_stops_in_order_first_issues_what_waits(tmp_path: Pa
     async with provider() as asked, gateway(tmp_path, asked.url, project=ISSUING) as server:
         await called(server, 2)
 
-    container = Container(settings=server.container.settings())
+    settings = server.container.settings()
+    container = Container(settings=settings)
     async with opened(container), container.begin()() as work:
         issued = await work.receipts.numbered(P1, 1, 10)
     assert [one.seq for one in issued] == [1, 2]
+    for words in (("receipts", "audit"), ("db", "check")):
+        run(tmp_path, *words, database_url=settings.database_url)
 
 
 async def has_failed(container: Container, count: int) -> bool:

@@ -90,6 +90,7 @@ ROUTES = {
     "patch /manage/projects/{id}",
     "delete /manage/projects/{id}",
     "post /manage/projects/{id}/tokens/revoke",
+    "post /manage/cache/purge",
     "get /manage/tokens",
     "post /manage/tokens",
     "get /manage/tokens/{id}",

@@ -25,6 +25,11 @@ class SharedFlights(Flights):
         """How many keys are being fetched."""
         return len(self._waiting)
 
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for somebody else's fetch."""
+        return sum(map(len, self._waiting.values()))
+
     def take(self, key: CacheKey) -> AbstractAsyncContextManager[Turn]:
         return self._taken(key)
 

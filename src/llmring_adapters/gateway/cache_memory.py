@@ -79,6 +79,9 @@ class MemoryResponseCache(ResponseCache):
             unfit=self._unfit,
         )
 
+    async def aclose(self) -> None:
+        """There is nothing to let go of."""
+
     def _make_room(self, size: int) -> None:
         now = self._clock()
         while self._bytes + size > self._max_bytes and self._expiring:

@@ -5,11 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 
-from msgspec.structs import asdict
+from msgspec.structs import astuple
 
 from llmring_core.gateway.measuring import GatewayMeasures
 from llmring_core.usage import AttemptStatus, Tokens
 
+KINDS = Tokens.__struct_fields__
 FAILED = 400  # the least status that tells of an error
 FIRST_BYTE_BOUNDS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 DURATION_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0)
@@ -69,7 +70,9 @@ class GatewayCounts(GatewayMeasures):
     ) -> None:
         counts = self.providers[provider]
         counts.outcomes[outcome] += 1
-        counts.tokens.update(asdict(tokens))
+        for kind, count in zip(KINDS, astuple(tokens), strict=True):
+            if count:
+                counts.tokens[kind] += count
         counts.cost_usd += cost_usd or 0
         counts.durations.add(duration_s)
         if first_byte_s is not None:

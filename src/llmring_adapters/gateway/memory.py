@@ -150,9 +150,12 @@ class MemoryTokenBook(TokenBook):
     async def count(self, uses: Mapping[TokenId, Uses]) -> None:
         for id, used in uses.items():
             if id in self._tokens:
-                count = self._tokens[id].request_count + used.count
+                before = self._tokens[id]
                 self._tokens[id] = replace(
-                    self._tokens[id], request_count=count, last_used_at=used.last_at
+                    before,
+                    request_count=before.request_count + used.count,
+                    cache_hit_count=before.cache_hit_count + used.hits,
+                    last_used_at=used.last_at,
                 )
 
 

@@ -222,9 +222,14 @@ class SqlTokenBook(TokenBook):
     async def count(self, uses: Mapping[TokenId, Uses]) -> None:
         c = gateway_tokens.c
         for token in sorted(uses):
-            used = {"request_count": c.request_count + uses[token].count}
-            used["last_used_at"] = bindparam("now", uses[token].last_at, type_=UtcDateTime())
-            await self._connection.execute(update(gateway_tokens).where(c.id == token).values(used))
+            used = uses[token]
+            values = {
+                "request_count": c.request_count + used.count,
+                "cache_hit_count": c.cache_hit_count + used.hits,
+                "last_used_at": bindparam("now", used.last_at, type_=UtcDateTime()),
+            }
+            mine = gateway_tokens.c.id == token
+            await self._connection.execute(update(gateway_tokens).where(mine).values(values))
 
     async def _one(self, query: Select[Any]) -> Token | None:
         row = (await self._connection.execute(query)).one_or_none()

@@ -18,6 +18,9 @@ class BufferedTally(Tally):
     def add(self, token: TokenId, at: datetime) -> None:
         self._add(token, Uses(count=1, last_at=at))
 
+    def add_hit(self, token: TokenId, at: datetime) -> None:
+        self._add(token, Uses(count=0, last_at=at, hits=1))
+
     async def flush(self) -> None:
         """Write down what was counted. Raises Unavailable; then it stays counted."""
         uses, self._uses = self._uses, {}
@@ -35,5 +38,7 @@ class BufferedTally(Tally):
         before = self._uses.get(token)
         if before is not None:
             last_at = max(before.last_at, used.last_at)
-            used = Uses(count=before.count + used.count, last_at=last_at)
+            used = Uses(
+                count=before.count + used.count, last_at=last_at, hits=before.hits + used.hits
+            )
         self._uses[token] = used

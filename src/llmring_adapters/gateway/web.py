@@ -7,7 +7,7 @@ was measured at 44 ms of processor time for each, where this costs 0.1 ms.
 from asyncio import Timeout, get_running_loop, timeout
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from io import BytesIO
 
 from aiohttp import (
@@ -63,6 +63,7 @@ class WebAnswer(UpstreamAnswer):
         self._loop = get_running_loop()
         self._until = self._loop.time() + whole_s
         self._is_open = True
+        self._headers = [(name.lower(), value) for name, value in response.raw_headers]
 
     @property
     def status(self) -> int:
@@ -70,7 +71,7 @@ class WebAnswer(UpstreamAnswer):
 
     @property
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
-        return [(name.lower(), value) for name, value in self._response.raw_headers]
+        return self._headers
 
     async def read(self) -> bytes:
         content = self._response.content
@@ -78,6 +79,8 @@ class WebAnswer(UpstreamAnswer):
         try:
             if left_s <= 0:
                 raise TimeoutError
+            if content._buffer or content.at_eof():  # as most of a short answer is read
+                return await content.readany()
             async with timeout(min(left_s, self._idle_s)):
                 return await content.readany()
         except TimeoutError as error:
@@ -91,7 +94,8 @@ class WebAnswer(UpstreamAnswer):
         if self._is_open:
             self._is_open = False
             self._slots[self._provider] -= 1
-            self._response.close()  # nothing, where it was read to its end
+            if not self._response.closed:  # as it is once it was read to its end
+                self._response.close()
 
 
 class WebUpstream(Upstream):
@@ -127,7 +131,7 @@ class WebUpstream(Upstream):
 
     async def _asked(self, request: UpstreamRequest) -> ClientResponse:
         headers = CIMultiDict(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers
+            [(str(name, "latin-1"), str(value, "latin-1")) for name, value in request.headers]
         )
         if request.length is not None and not isinstance(request.body, bytes):
             headers["Content-Length"] = str(request.length)
@@ -136,7 +140,7 @@ class WebUpstream(Upstream):
             async with timeout(None) as waiting:
                 return await self._session(request.provider).request(
                     request.method,
-                    URL(request.provider.origin + request.target, encoded=True),
+                    address(request.provider.origin + request.target),
                     headers=headers,
                     data=_sent(request.body, waiting, first_byte_s),
                     allow_redirects=False,
@@ -173,6 +177,11 @@ def _problem_of(response: ClientResponse) -> UpstreamFailed | None:
     if response.status == SWITCHING or wrapped not in READABLE:
         return UpstreamBroken()
     return None
+
+
+@lru_cache(1024)  # most calls are to the same few
+def address(url: str) -> URL:
+    return URL(url, encoded=True)
 
 
 def _opened(provider: Provider) -> ClientSession:

@@ -166,7 +166,7 @@ class AttemptUnderWay:
             raise
         if self._admission.issues_receipts and is_certifiable(record):
             self._parts.certifier.certify(record)
-        await self._end(record.cost_usd or Decimal(0), record.tokens.total)
+        await self._end(record)
         return record
 
     async def cancel(self) -> None:
@@ -174,7 +174,7 @@ class AttemptUnderWay:
         self.leave()
         if not self._is_over:
             self._is_over = True
-            await self._end(Decimal(0), 0)
+            await self._end(None)
 
     def leave(self, works: bool | None = None) -> None:
         """Tell the breaker, once, whether the provider works; None: the attempt did not tell."""
@@ -193,8 +193,10 @@ class AttemptUnderWay:
         usd = most.usd or Decimal(0)
         self._is_held = await self._parts.hold(admission, HoldId(self._id), usd, most.tokens)
 
-    async def _end(self, usd: Decimal, tokens: int) -> None:
+    async def _end(self, record: UsageRecord | None) -> None:
         if self._is_held:
+            usd = record.cost_usd or Decimal(0) if record else Decimal(0)
+            tokens = record.tokens.total if record else 0
             try:
                 await self._parts.settle(HoldId(self._id), usd, tokens)
             except Unavailable:

@@ -68,8 +68,10 @@ class Streamed(Meter):
         self._meter = UsageMeter(dialect)
         self._frames = frames
         self._has_ended = False
+        self._result: Metered | None = None
 
     def feed(self, piece: bytes) -> bool:
+        self._result = None
         for frame in self._frames.feed(piece):
             self._meter.frame(frame)
         ends_now = self._meter.terminal and not self._has_ended
@@ -77,10 +79,12 @@ class Streamed(Meter):
         return ends_now
 
     def result(self) -> Metered:
-        for frame in self._frames.finish():  # one that its provider did not end
-            self._meter.frame(frame)
-        reading = self._meter.reading()
-        return _metered(reading, whole=reading.terminal)
+        if self._result is None:
+            for frame in self._frames.finish():  # one that its provider did not end
+                self._meter.frame(frame)
+            reading = self._meter.reading()
+            self._result = _metered(reading, whole=reading.terminal)
+        return self._result
 
     def estimated(self, by: TokenCounter) -> Metered:
         whole = self.result().whole
@@ -98,8 +102,15 @@ def meter_for(asked: Asked) -> Meter:
 
 def _metered(reading: Reading, *, whole: bool) -> Metered:
     told = reading.final and reading.source == "provider"
-    is_final = told or reading.error is not None  # a provider that failed charges nothing
-    return Metered(tokens=reading.tokens, source=reading.source, whole=whole, final=is_final)
+    failed = reading.error is not None
+    return Metered(
+        tokens=reading.tokens,
+        source=reading.source,
+        whole=whole,
+        final=told or failed,  # a provider that failed charges nothing
+        failed=failed,
+        besides=reading.besides,
+    )
 
 
 def _counted(meter: UsageMeter, dialect: Dialect, asked: Asked, by: TokenCounter) -> Reading:

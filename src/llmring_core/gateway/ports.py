@@ -60,10 +60,11 @@ class GatewayBook(Protocol):
 
 
 class Uses(Struct, frozen=True, kw_only=True):
-    """How often a token was used that may be used without end."""
+    """How often a token was used, beside what it is charged for."""
 
-    count: int
-    last_at: datetime  # UTC
+    count: int  # of requests that went to a provider
+    last_at: datetime  # UTC, of those and of the others
+    hits: int = 0  # requests that the cache answered
 
 
 class TokenBook(Protocol):
@@ -182,7 +183,10 @@ class UseIntake(Protocol):
 
 
 class Tally(Protocol):
-    """Counts uses of tokens without limits, beside the call; a crash may lose the last second's."""
+    """Counts what no limit depends on, beside the call; a crash may lose the last second's."""
 
     def add(self, token: TokenId, at: datetime) -> None:
-        """Count one use at ``at`` (UTC)."""
+        """Count one use at ``at`` (UTC) of a token without limits."""
+
+    def add_hit(self, token: TokenId, at: datetime) -> None:
+        """Count one answer that the cache gave at ``at`` (UTC), whatever the token's limits."""

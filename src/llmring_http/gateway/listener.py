@@ -3,7 +3,9 @@
 from asyncio import timeout
 from collections.abc import Callable
 
-from litestar.types import Send
+from litestar.types import HTTPResponseBodyEvent, Send
+
+from llmring_http.gateway.connection import Connection
 
 
 class Drained(Exception):
@@ -13,8 +15,16 @@ class Drained(Exception):
 class Listener:
     """Gets an answer piece by piece. One that takes too long to take a piece counts as gone."""
 
-    def __init__(self, send: Send, send_s: float, drain_bytes: int, leave: Callable[[], None]):
+    def __init__(
+        self,
+        send: Send,
+        connection: Connection,
+        send_s: float,
+        drain_bytes: int,
+        leave: Callable[[], None],
+    ) -> None:
         self._send = send
+        self._connection = connection
         self._send_s = send_s
         self._drain_bytes = drain_bytes
         self._leave = leave  # called once it takes nothing any more
@@ -33,15 +43,19 @@ class Listener:
         if not piece and more:
             return
         if not self.is_gone:
-            try:
-                async with timeout(self._send_s):
-                    await self._send(
-                        {"type": "http.response.body", "body": piece, "more_body": more}
-                    )
-            except (TimeoutError, OSError):
-                self.is_stuck = True
-                self._leave()
+            await self._give({"type": "http.response.body", "body": piece, "more_body": more})
         if self.is_gone:
             self._drained += len(piece)
             if self._drained > self._drain_bytes:
                 raise Drained
+
+    async def _give(self, message: HTTPResponseBodyEvent) -> None:
+        try:
+            if not self._connection.is_paused():  # so that it does not wait
+                await self._send(message)
+                return
+            async with timeout(self._send_s):
+                await self._send(message)
+        except (TimeoutError, OSError):
+            self.is_stuck = True
+            self._leave()

@@ -22,6 +22,7 @@ from llmring_core.gateway.forwarding import (
     to_client,
 )
 from llmring_core.usage import UsageRecord
+from llmring_http.gateway.caching import Tape
 from llmring_http.gateway.listener import Drained, Listener
 from llmring_http.gateway.parts import Forwarding
 from llmring_http.gateway.planning import Planned
@@ -61,6 +62,7 @@ class Passage:
         planned: Planned,
         listener: Listener,
         about: About,
+        tape: Tape,
         is_last: bool,
     ) -> None:
         self._parts = parts
@@ -68,12 +70,15 @@ class Passage:
         self._planned = planned
         self._listener = listener
         self._about = about
+        self._tape = tape
         self._is_last = is_last  # of those that may be asked
         self._time = get_running_loop().time
         self._began = self._time()
         self._asked_ns = time_ns()
         self._answered_ns = self._asked_ns
         self._is_stream = False
+        self._has_ended = False  # as its dialect has it
+        self._recorded: UsageRecord | None = None
         self._shown = Shown(hides_usage=False)
         self._written: Task[None] | None = None
 
@@ -139,26 +144,37 @@ class Passage:
         self._shown = Shown(hides_usage=self._planned.hides_usage and self._is_stream)
         headers = self._shown.headers(received)
         length = _length(headers)
-        start = [*headers, *self._our_headers()]
+        kept = self._tape.begin(self._planned.call.provider.name, answer, headers)
+        start = [*headers, *kept, *self._our_headers()]
         if length is None:  # who waits for a stream learns at once that it comes
             await self._listener.start(answer.status, start)
         count = 0
         while piece := await self._read(answer):
             count += len(piece)
-            if self._attempt.feed(piece) or count == length:
+            ends = self._attempt.feed(piece)
+            self._has_ended = self._has_ended or ends
+            if ends or count == length:
                 await self._settle(self._usual(self._attempt.metered))
             if not self._listener.has_started:
                 await self._listener.start(answer.status, start)
-            await self._listener.give(self._shown.piece(piece), more=count != length)
+            await self._give(self._shown.piece(piece), more=count != length)
+            if count == length:
+                break
         metered = self._attempt.metered
         await self._settle(self._usual(metered))
         if not self._listener.has_started:
             await self._listener.start(answer.status, start)
-        await self._listener.give(self._shown.rest(), more=True)
+        await self._give(self._shown.rest(), more=True)
         if not metered.whole:
             raise UpstreamBroken
         if count == 0 or count != length:
             await self._listener.give(b"", more=False)
+        await self._tape.end(self._recorded, has_ended=self._has_ended, has_failed=metered.failed)
+
+    async def _give(self, piece: bytes, *, more: bool) -> None:
+        """Raises Drained."""
+        self._tape.feed(piece)
+        await self._listener.give(piece, more=more)
 
     async def _read(self, answer: UpstreamAnswer) -> bytes:
         """Return what came, empty at the end. Raises UpstreamBroken, UpstreamTimeout."""
@@ -209,7 +225,7 @@ class Passage:
                 self._log("an answer could not be metered", self._attempt.mistake)
                 self._attempt.mistake = None
         if record is not None:
-            self._about.told.record = record
+            self._about.told.record = self._recorded = record
             self._measure(record, took_s)
 
     async def _record(self, outcome: Outcome, latency_ms: int) -> UsageRecord | None:
@@ -242,7 +258,7 @@ class Passage:
             self._log("a call was not recorded", error)
 
     def _our_headers(self) -> list[Pair]:
-        times = stamps(self._about.told.received_ns, self._asked_ns, self._answered_ns)
+        times = stamps(self._about.told.received_ns, self._answered_ns, self._asked_ns)
         return [*self._about.headers, PROXY, *times]
 
     def _log(self, what: str, error: Exception) -> None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from llmring_core.errors import LLMRingError
 from llmring_core.gateway import Admission, NoProviderKey
 from llmring_core.gateway.asking import asking
+from llmring_core.gateway.caching import CacheableCall, account_of
 from llmring_core.gateway.dialects import with_model
 from llmring_core.gateway.forwarding import (
     Body,
@@ -20,6 +21,7 @@ from llmring_core.gateway.forwarding import (
     called,
     order,
     to_upstream,
+    without_credential,
 )
 from llmring_core.ids import ProjectId
 from llmring_http.gateway.parts import Forwarding
@@ -37,6 +39,7 @@ class Planned:
     call: Call
     body: bytes | None  # as its caller sent it, but for the model, where it is JSON
     request: UpstreamRequest
+    account: str  # whose credential it carries; not the credential
     hides_usage: bool  # because its caller did not ask for it
 
     @property
@@ -78,22 +81,15 @@ async def aside_if_large(body: bytes | None, work: Callable[[], Result]) -> Resu
     return await to_thread(work) if body is not None and len(body) > LARGE else work()
 
 
-async def planned(parts: Forwarding, received: Received, admission: Admission) -> list[Planned]:
-    """Return whom to ask.
+async def meant(
+    parts: Forwarding, received: Received, admission: Admission
+) -> tuple[Received, Planned]:
+    """Return the call for the model its project means, and how to ask whom it is meant for.
 
     Raises: NoProviderKey, CannotUnseal, StoreUnavailable, and what ``called`` does.
-
-    The project's other providers follow where they take such a call, and the project has their key.
     """
     received = await _resolved(parts, received, admission.project)
-    plan = [await _planned(parts, received, received.wanted, admission)]
-    names = order(plan[0].call.provider.name, admission.fallbacks)[1:]
-    if names and plan[0].is_repeatable:
-        others = partial(_others, parts, received, names)
-        for wanted in await aside_if_large(received.body, others):
-            with suppress(NoProviderKey):
-                plan.append(await _planned(parts, received, wanted, admission))
-    return plan
+    return received, await _planned(parts, received, received.wanted, admission)
 
 
 async def _resolved(parts: Forwarding, received: Received, project: ProjectId) -> Received:
@@ -136,7 +132,42 @@ async def _planned(
             body=body,
             length=len(body) if isinstance(body, bytes) else received.length,
         ),
+        account=account_of(secret),
         hides_usage=wanted.asking is not None,
+    )
+
+
+async def planned_besides(
+    parts: Forwarding, received: Received, first: Planned, admission: Admission
+) -> list[Planned]:
+    """Return how to ask the project's other providers, where ``first`` fails.
+
+    Those that take such a call, and of which the project has a key. Raises CannotUnseal,
+    StoreUnavailable.
+    """
+    plan: list[Planned] = []
+    names = order(first.call.provider.name, admission.fallbacks)[1:]
+    if names and first.is_repeatable:
+        others = partial(_others, parts, received, names)
+        for wanted in await aside_if_large(received.body, others):
+            with suppress(NoProviderKey):
+                plan.append(await _planned(parts, received, wanted, admission))
+    return plan
+
+
+def cacheable(received: Received, plan: Planned, project: ProjectId) -> CacheableCall:
+    """Return the call as the cache knows it: with its caller's body, and all its provider gets."""
+    upload = received.upload if isinstance(received.upload, bytes) else None
+    provider = plan.call.provider
+    return CacheableCall(
+        project=project,
+        provider=provider.name,
+        account=plan.account,
+        method=plan.call.method,
+        path=plan.call.endpoint,
+        query=received.head.query,
+        headers=without_credential(plan.request.headers, provider.credential),
+        body=upload if received.body is None else received.body,
     )
 
 

@@ -8,19 +8,21 @@ NANOS = 10**9  # in a second
 Pair = tuple[bytes, bytes]
 
 
-def stamps(received_ns: int, asked_ns: int, answered_ns: int) -> list[Pair]:
-    """Return the headers; all three are nanoseconds since 1970.
+def stamps(received_ns: int, answered_ns: int, asked_ns: int | None = None) -> list[Pair]:
+    """Return the headers; all are nanoseconds since 1970, ``asked_ns`` if a provider was.
 
-    The last two of the first three are the same: when the provider's head came.
+    The last two of the first three are the same: when the head of the answer was there.
     """
     answered = _rfc3339(answered_ns)
-    return [
+    times = [
         (b"x-proxy-received-at", _rfc3339(received_ns)),
         (b"x-proxy-first-response-at", answered),
         (b"x-proxy-final-response-at", answered),
-        (b"x-upstream-request-start", b"%d" % asked_ns),
-        (b"x-upstream-request-stop", b"%d" % answered_ns),
     ]
+    if asked_ns is not None:
+        times.append((b"x-upstream-request-start", b"%d" % asked_ns))
+        times.append((b"x-upstream-request-stop", b"%d" % answered_ns))
+    return times
 
 
 def _rfc3339(at_ns: int) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from litestar.types import Message, Send
 
 from llmring_core.gateway import Admission
+from llmring_core.gateway.caching import Standing
 from llmring_core.gateway.events import CallEvent, EventBus, Excerpt, ExcerptLimits
 from llmring_core.gateway.forwarding import Call, storable
 from llmring_core.gateway.measuring import GatewayMeasures
@@ -41,7 +42,8 @@ class Told:
         self.received_ns = time_ns()  # since 1970
         self.admission: Admission | None = None
         self.call: Call | None = None
-        self.record: UsageRecord | None = None  # of the last attempt
+        self.record: UsageRecord | None = None  # of the last attempt, or of the cache's answer
+        self.cache: Standing | None = None  # None: the cache was not asked
 
     def listening(self, send: Send) -> Send:
         """Return ``send``, listened to."""
@@ -84,6 +86,7 @@ class Told:
             project=None if admission is None else admission.project,
             token_id=None if admission is None else admission.token,
             model=None if call is None else storable(call.model),
+            cache=self.cache,
             **_used(record),
         )
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from llmring_http.decoding import schema_of
+from llmring_http.management.cache_wire import PurgeBody
 from llmring_http.management.problems import JSON
 from llmring_http.management.wire import (
     ChangeProjectBody,
@@ -16,6 +17,7 @@ from llmring_http.management.wire import (
 BODIES: Final[dict[tuple[str, str], type[Struct]]] = {
     ("/manage/projects", "post"): CreateProjectBody,
     ("/manage/projects/{id}", "patch"): ChangeProjectBody,
+    ("/manage/cache/purge", "post"): PurgeBody,
     ("/manage/tokens", "post"): CreateTokenBody,
     ("/manage/tokens/{id}", "patch"): ChangeTokenBody,
 }

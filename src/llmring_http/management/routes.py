@@ -32,6 +32,7 @@ from llmring_http.decoding import AnyRequest, decode_body, public_query_paramete
 from llmring_http.management.access import READ, management_guard
 from llmring_http.management.audit_routes import AuditController
 from llmring_http.management.auditing import origin_of
+from llmring_http.management.cache_routes import CacheController
 from llmring_http.management.problems import HANDLERS, ProjectsStay, documented
 from llmring_http.management.wire import (
     ChangeProjectBody,
@@ -239,6 +240,7 @@ def management_routes(token: str | None, project_delete: bool) -> Router:
             ProjectController,
             TokenController,
             AuditController,
+            CacheController,
             delete_project if project_delete else keep_project,
         ],
     )

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from llmring_app.errors import BadSetting
-from llmring_app.settings import TWINS, Settings
+from llmring_app.other_names import TWINS
+from llmring_app.settings import Settings
 
 REFERENCE = (Path(__file__).parents[3] / "docs/reference/configuration.md").read_text()
 NO_FILE = Path("/nonexistent/.env")

@@ -92,7 +92,7 @@ def test_a_provider_that_failed_charges_nothing() -> None:
     meter = meter_for(asked(case, endpoint="/v1/chat/completions"))
     meter.feed(b'{"error":{"code":"server_error","message":"no"}}')
 
-    assert meter.result() == Metered(final=True)
+    assert meter.result() == Metered(final=True, failed=True)
 
 
 @pytest.mark.parametrize(

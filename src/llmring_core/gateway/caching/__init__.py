@@ -20,7 +20,7 @@ from llmring_core.gateway.caching.errors import (
     CachingDisabled,
     NothingNamed,
 )
-from llmring_core.gateway.caching.keys import address_of, canonical_query, key_of
+from llmring_core.gateway.caching.keys import account_of, address_of, canonical_query, key_of
 from llmring_core.gateway.caching.model import (
     CacheableCall,
     CacheKey,
@@ -32,7 +32,14 @@ from llmring_core.gateway.caching.model import (
 )
 from llmring_core.gateway.caching.ports import CacheMeasures, Flights, ResponseCache, Turn
 from llmring_core.gateway.caching.purging import Purge, PurgeWanted, covers, purge_of
-from llmring_core.gateway.caching.storing import Verdict, is_stream, judged, kept_headers
+from llmring_core.gateway.caching.storing import (
+    Verdict,
+    is_framed,
+    is_stream,
+    judged,
+    kept_headers,
+    refused,
+)
 from llmring_core.gateway.caching.terms import MAX_PATH, Terms, terms_of
 from llmring_core.gateway.caching.use_cases import (
     FindAnswer,
@@ -73,6 +80,7 @@ __all__ = [
     "Terms",
     "Turn",
     "Verdict",
+    "account_of",
     "address_of",
     "age_s",
     "announced",
@@ -80,6 +88,7 @@ __all__ = [
     "capture_of",
     "conditions",
     "covers",
+    "is_framed",
     "is_fresh",
     "is_stream",
     "judged",
@@ -87,6 +96,7 @@ __all__ = [
     "key_of",
     "merged",
     "purge_of",
+    "refused",
     "renewed",
     "replied",
     "serves",

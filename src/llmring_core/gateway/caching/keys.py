@@ -16,6 +16,7 @@ NOT_KEYED = frozenset(
 )
 NOT_KEYED_PREFIXES = (b"x-stainless-",)  # what published SDKs tell about themselves
 ADDRESS_DIGITS = 32
+ACCOUNT_DIGITS = 16
 
 
 def key_of(call: CacheableCall) -> CacheKey:
@@ -50,6 +51,11 @@ def address_of(method: str, path: str, query: bytes) -> str:
     """Return what all answers to one address have in common, whoever asked, in hex digits."""
     digest = _digest((method.encode(), path.encode(), canonical_query(query)))
     return digest.hex()[:ADDRESS_DIGITS]
+
+
+def account_of(secret: str) -> str:
+    """Return what a provider's key is told from others by; it does not lead back to the key."""
+    return sha256(secret.encode()).hexdigest()[:ACCOUNT_DIGITS]
 
 
 def canonical_query(query: bytes) -> bytes:

@@ -23,6 +23,7 @@ from llmring_core.gateway.caching.terms import Terms
 
 Reason: TypeAlias = Literal[
     "not-asked",
+    "other-provider",
     "status-not-cacheable",
     "no-store",
     "private",
@@ -73,22 +74,27 @@ def judged(
     said = directives(headers)
     reason = _obstacle(terms, status, headers, said, policy)
     if reason is not None:
-        return _refused(reason)
+        return refused(reason)
     age_s = _initial_age_s(headers)
     if terms.forced_ttl_s is not None:
         return Verdict(ttl_s=terms.forced_ttl_s, initial_age_s=age_s, is_forced=True, reason=None)
     reason = _silence(headers, said)
     if reason is not None:
-        return _refused(reason)
+        return refused(reason)
     stated = _stated_ttl_s(headers, said, now)
     ttl_s = min(policy.default_ttl_s if stated is None else stated - age_s, policy.max_ttl_s)
     if ttl_s <= 0:
-        return _refused(
+        return refused(
             "ttl-zero-ttl=0s-from-resp=false"
             if stated is None
             else "ttl-zero-ttl=0s-from-resp=true"
         )
     return Verdict(ttl_s=ttl_s, initial_age_s=age_s, is_forced=False, reason=None)
+
+
+def refused(reason: Reason) -> Verdict:
+    """Return that an answer is not kept, and why."""
+    return Verdict(ttl_s=0, initial_age_s=0, is_forced=False, reason=reason)
 
 
 def kept_headers(headers: Sequence[Pair], verdict: Verdict) -> tuple[Pair, ...]:
@@ -116,6 +122,11 @@ def announced_length(headers: Sequence[Pair]) -> int | None:
     lengths = set(values(headers, b"content-length"))
     length = lengths.pop() if len(lengths) == 1 else b""
     return int(length) if length.isdigit() and len(length) < 19 else None
+
+
+def is_framed(headers: Sequence[Pair]) -> bool:
+    """Tell whether a body that breaks off can be told from a whole one."""
+    return bool(values(headers, b"content-length") or values(headers, b"transfer-encoding"))
 
 
 def is_stream(headers: Sequence[Pair]) -> bool:
@@ -178,7 +189,3 @@ def _initial_age_s(headers: Sequence[Pair]) -> int:
 def _made_at(headers: Sequence[Pair], now: datetime) -> datetime:
     dates = values(headers, b"date")
     return (date(dates[0]) if len(dates) == 1 else None) or now
-
-
-def _refused(reason: Reason) -> Verdict:
-    return Verdict(ttl_s=0, initial_age_s=0, is_forced=False, reason=reason)

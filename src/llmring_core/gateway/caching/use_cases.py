@@ -20,7 +20,7 @@ from llmring_core.gateway.caching.model import (
 )
 from llmring_core.gateway.caching.ports import CacheMeasures, ResponseCache
 from llmring_core.gateway.caching.purging import PurgeWanted, purge_of
-from llmring_core.gateway.caching.storing import Verdict, announced_length, kept_headers
+from llmring_core.gateway.caching.storing import Verdict, announced_length, is_stream, kept_headers
 from llmring_core.gateway.caching.terms import Terms, terms_of
 from llmring_core.usage import Tokens
 
@@ -38,7 +38,7 @@ class Looked(Struct, frozen=True, kw_only=True):
 class Received(Struct, frozen=True, kw_only=True):
     """An answer that came whole."""
 
-    headers: Sequence[Pair]  # as the provider sent them
+    headers: Sequence[Pair]  # as its caller was sent them
     pieces: tuple[bytes, ...]
     model: str | None
     tokens: Tokens | None
@@ -60,7 +60,7 @@ class KeepAnswer:
             return None
         answer = StoredAnswer(
             headers=kept_headers(received.headers, verdict),
-            pieces=received.pieces,
+            pieces=_kept(received),
             received_at=self.clock(),
             initial_age_s=verdict.initial_age_s,
             ttl_s=verdict.ttl_s,
@@ -126,3 +126,10 @@ def capture_of(call: CacheableCall, headers: Sequence[Pair], policy: CachePolicy
 def _unanswered(terms: Terms, key: CacheKey | None, answer: StoredAnswer | None) -> Looked:
     standing: Standing = "bypass" if terms.bypasses else "miss"
     return Looked(terms=terms, key=key, standing=standing, answer=answer, reply=None)
+
+
+def _kept(received: Received) -> tuple[bytes, ...]:
+    """Return the body in the pieces it came in, where that can mean anything to anybody."""
+    if len(received.pieces) < 2 or is_stream(received.headers):
+        return received.pieces
+    return (b"".join(received.pieces),)

@@ -34,6 +34,7 @@ class UsageMeter:
         self._seen = Seen()
         self._frames = 0
         self._unread = 0
+        self._whole: Event | None = None  # whose text was not looked at
         self._raw: list[Frame] = []
         self._raw_bytes = 0
         self._texts: list[str] = []
@@ -64,7 +65,7 @@ class UsageMeter:
             return
         self._rules.notice(self._seen, event)
         self._seen.terminal = True
-        self._keep(self._rules.texts(event))
+        self._whole = event
 
     @property
     def terminal(self) -> bool:
@@ -114,7 +115,8 @@ class UsageMeter:
 
     def _keep_texts(self) -> None:
         events = [self._event_in(data_of(frame)) for frame in self._raw]
-        self._raw, self._raw_bytes = [], 0
+        events.append(self._whole)
+        self._whole, self._raw, self._raw_bytes = None, [], 0
         for event in events:
             if event is not None:
                 self._keep(self._rules.texts(event))

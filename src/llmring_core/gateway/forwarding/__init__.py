@@ -35,7 +35,12 @@ from llmring_core.gateway.forwarding.errors import (
     UpstreamUnreachable,
 )
 from llmring_core.gateway.forwarding.fallback import MOVING_ON, order, pause_s
-from llmring_core.gateway.forwarding.headers import presented_secret, to_client, to_upstream
+from llmring_core.gateway.forwarding.headers import (
+    presented_secret,
+    to_client,
+    to_upstream,
+    without_credential,
+)
 from llmring_core.gateway.forwarding.origins import answer_headers, preflight
 from llmring_core.gateway.forwarding.ports import (
     Asked,
@@ -108,4 +113,5 @@ __all__ = [
     "storable",
     "to_client",
     "to_upstream",
+    "without_credential",
 ]

@@ -17,7 +17,6 @@ from llmring_core.usage import (
     DuplicateUsage,
     Entry,
     JsonObject,
-    Tokens,
     UsageIntake,
     UsageRecord,
     UsageToLog,
@@ -81,7 +80,7 @@ class RecordAttempt:
         await self.intake.take(Entry(record=record, answers=(), taken_at=record.at))
 
     def _record(self, attempt: Attempt, metered: Metered, now: datetime) -> UsageRecord:
-        call = _call_of(attempt, metered.tokens)
+        call = _call_of(attempt, metered)
         known = metered.source != "missing"
         record = recorded(
             attempt.project,
@@ -108,16 +107,18 @@ def storable(model: str | None) -> str:
     return model or UNNAMED
 
 
-def _call_of(attempt: Attempt, tokens: Tokens) -> UsageToLog:
+def _call_of(attempt: Attempt, metered: Metered) -> UsageToLog:
     metadata: JsonObject = {
         "endpoint": attempt.endpoint[:MAX_TEXT],
         "gateway_token_id": attempt.token_id,
         "status": attempt.status,
     }
+    if metered.besides:
+        metadata["usage_besides"] = {**metered.besides}
     return UsageToLog(
         provider=attempt.provider,
         model=storable(attempt.model),
-        tokens=tokens,
+        tokens=metered.tokens,
         latency_ms=attempt.latency_ms,
         metadata=metadata,
     )

@@ -69,6 +69,12 @@ def to_upstream(
     return headers
 
 
+def without_credential(headers: Iterable[Pair], credential: Credential) -> list[Pair]:
+    """Return what ``to_upstream`` made, less the header that tells who pays."""
+    name, _ = CREDENTIALS[credential]
+    return [pair for pair in headers if pair[0] != name]
+
+
 def to_client(received: Sequence[Pair], status: int) -> list[Pair]:
     """Return the headers of a provider's answer that the caller gets."""
     named = _named_by_connection(received)

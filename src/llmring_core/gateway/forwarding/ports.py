@@ -32,6 +32,8 @@ class Metered(Struct, frozen=True, kw_only=True):
     source: UsageSource = "missing"
     whole: bool = True  # unless its dialect ends answers with a marker, and that did not come
     final: bool = True  # unless the answer should have told more, which can be estimated
+    besides: dict[str, int] = {}  # counts that are in ``tokens`` already, or none of it
+    failed: bool = False  # the answer tells of an error instead, whatever its status
 
 
 class Meter(Protocol):

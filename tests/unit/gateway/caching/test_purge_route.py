@@ -11,10 +11,14 @@ from litestar.exceptions import HTTPException
 from litestar.testing import TestClient
 
 from llmring_adapters.gateway.cache_memory import MemoryResponseCache
+from llmring_adapters.transactions.memory import memory_transactions
 from llmring_core.errors import LLMRingError
+from llmring_core.gateway.auditing import RecordAlone
 from llmring_core.gateway.caching import PurgeCache, ResponseCache
-from llmring_http.gateway.cache_routes import CacheController
+from llmring_core.gateway.manage_cache import PurgeAnswers
+from llmring_http.management.cache_routes import CacheController
 from llmring_http.problems import domain_problem, http_problem
+from tests.builders.auditing import ORIGIN, recording
 from tests.builders.caching import a_key, an_answer
 from tests.builders.kernel import P1, P2, FakeClock
 
@@ -23,11 +27,15 @@ NAMED = {"method": "GET", "url": "https://api.openai.com/v1/models"}
 
 def app(cache: ResponseCache | None) -> Litestar:
     def provide() -> Any:
-        return PurgeCache(cache)
+        record = RecordAlone(memory_transactions(), recording(FakeClock()))
+        return PurgeAnswers(PurgeCache(cache), record)
 
     return Litestar(
         [CacheController],
-        dependencies={"purge_cache": Provide(provide, sync_to_thread=False)},
+        dependencies={
+            "purge_answers": Provide(provide, sync_to_thread=False),
+            "origin": Provide(lambda: ORIGIN, sync_to_thread=False),
+        },
         exception_handlers={LLMRingError: domain_problem, HTTPException: http_problem},
         logging_config=None,
     )

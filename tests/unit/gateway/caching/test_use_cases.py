@@ -55,7 +55,7 @@ async def test_what_was_kept_is_given_with_what_it_saves() -> None:
     stage.clock.pass_by(timedelta(seconds=2))
     found = await stage.find(a_call())
     assert found.standing == "hit" and found.reply is not None and found.answer is not None
-    assert found.reply.pieces == PIECES
+    assert found.reply.pieces == (b"".join(PIECES),)
     assert (b"age", b"2") in found.reply.headers
     assert (found.answer.model, found.answer.tokens) == ("m", Tokens(output=3))
     assert vars_of(stage.counts) == (1, 1, 0, 1)
