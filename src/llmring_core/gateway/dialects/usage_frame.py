@@ -3,6 +3,7 @@
 A request keeps every byte but those that ask. Source: OpenAI API reference, ``stream_options``.
 """
 
+import re
 from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType, json
@@ -14,6 +15,8 @@ from llmring_core.gateway.dialects.splicing import only, spliced
 OPTION: Final = b'"include_usage":true'
 OPTIONS: Final = b'{"include_usage":true}'
 OPTIONS_MEMBER: Final = b'"stream_options":' + OPTIONS + b","
+
+_SOME_USAGE: Final = re.compile(rb'"usage"(?!\s*:\s*null)')
 
 
 class Streaming(Struct, frozen=True, kw_only=True):
@@ -59,7 +62,8 @@ def asking_for_usage(body: bytes) -> bytes | None:
 
 def is_usage_frame(frame: Frame) -> bool:
     """Tell whether a chat stream has this frame only because its usage was asked for."""
-    if frame.form != "event" or b'"usage"' not in frame.raw:
+    raw = frame.raw  # most have none, or null
+    if frame.form != "event" or b'"usage"' not in raw or not _SOME_USAGE.search(raw):
         return False
     try:
         chunk = _CHUNK.decode(data_of(frame))
