@@ -8,10 +8,12 @@ import psutil
 import pytest
 
 from llmring_adapters.gateway.web import WebUpstream
+from llmring_core.gateway.forwarding.breaker import FAILURES
 from tests.integration.gateway import DONE, Gateway, gateway, post, until
 from tests.integration.upstream import (
     END,
     STREAM_HEAD,
+    ScriptedUpstream,
     Sent,
     always,
     chunk,
@@ -207,3 +209,30 @@ async def nothing_is_asked(server: Gateway) -> None:
         return web._slots["openai"] == 0
 
     await until(is_idle)
+
+
+async def test_who_leaves_while_sending_does_not_speak_against_the_provider(tmp_path: Path) -> None:
+    upload = post(b"", b"Transfer-Encoding: chunked", path=b"/v1/files")
+    upload = upload.replace(b"Content-Length: 0\r\n", b"").replace(
+        b"application/json", b"application/octet-stream"
+    )
+    async with (
+        upstream(always(whole(b"{}"))) as provider,
+        gateway(tmp_path, provider.url) as server,
+    ):
+        for number in range(FAILURES + 1):
+            _, writer = await asyncio.open_connection(*server.address)
+            writer.write(upload + b"5\r\nhello\r\n")
+            asked = number + 1
+            await until(lambda asked=asked: is_connected(provider, asked))
+            writer.transport.abort()
+        records = await server.recorded(FAILURES + 1)
+        await nothing_is_asked(server)
+        status = (await server.raw(post()))[:12]
+
+    assert {record.attempt_status for record in records} == {"client_disconnected"}
+    assert status == b"HTTP/1.1 200"
+
+
+async def is_connected(provider: ScriptedUpstream, times: int) -> bool:
+    return provider.connections >= times

@@ -110,6 +110,9 @@ class Passage:
             await self._attempt.cancel()
             return self._moving_on(error)
         except UpstreamFailed as error:
+            if self._was_left_sending:
+                await self._end("client_disconnected")
+                return error
             self._attempt.leave(works=False)
             await self._end("upstream_error" if answer is None else "truncated")
             await self._tell(error)
@@ -130,6 +133,11 @@ class Passage:
             if answer is not None:
                 answer.close()
         return None
+
+    @property
+    def _was_left_sending(self) -> bool:
+        """Whether the caller left before its own body was passed on, which broke the call."""
+        return self._listener.is_gone and not self._planned.is_repeatable
 
     async def _pass_on(self, answer: UpstreamAnswer) -> None:
         """Raises UpstreamBroken, UpstreamTimeout, Drained, and what a record may raise."""
