@@ -22,7 +22,6 @@ from llmring_app.encryption_keys import vault_of
 from llmring_app.foundation import Foundation
 from llmring_app.receipts_container import ReceiptsContainer
 from llmring_core.gateway import (
-    Admit,
     ChangeProject,
     ChangeToken,
     ChargeRequest,
@@ -89,7 +88,6 @@ class GatewayContainer(ReceiptsContainer):
 
     recognise_token = providers.Factory(RecogniseToken, find=find_access, clock=clock)
     charge_request = providers.Factory(ChargeRequest, intake=charges, tally=tally, clock=clock)
-    admit = providers.Factory(Admit, recognise=recognise_token, charge=charge_request)
     open_provider_key = providers.Factory(
         OpenProviderKey, find_keys=find_provider_keys, vault=vault
     )

@@ -1,6 +1,6 @@
 """Gateway projects, tokens and budgets, and the use cases over them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -17,7 +17,6 @@ from llmring_adapters.transactions.all_work import AllWork
 from llmring_core.clock import Clock
 from llmring_core.gateway import (
     Admission,
-    Admit,
     ChargeRequest,
     ChargeTogether,
     FindAccess,
@@ -133,9 +132,19 @@ def charging(begin: Begin[AllWork], clock: Clock) -> ChargeRequest:
     return ChargeRequest(GroupCommit(ChargeTogether(begin, clock)), BufferedTally(begin), clock)
 
 
+Admit = Callable[[str], Awaitable[Admission]]
+
+
 def admitting(begin: Begin[AllWork], clock: Clock, find: FindAccess | None = None) -> Admit:
     """A way in of its own, as another process has."""
-    return Admit(RecogniseToken(find or stored_access(begin), clock), charging(begin, clock))
+    recognise, charge = RecogniseToken(find or stored_access(begin), clock), charging(begin, clock)
+
+    async def admit(secret: str) -> Admission:
+        admission = await recognise(secret)
+        await charge(admission)
+        return admission
+
+    return admit
 
 
 def vault(*keys: bytes) -> LocalVault:

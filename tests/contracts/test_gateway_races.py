@@ -21,7 +21,6 @@ from llmring_adapters.transactions.all_work import AllWork
 from llmring_adapters.transactions.sql import sql_transactions
 from llmring_core.gateway import (
     Admission,
-    Admit,
     BudgetUsedUp,
     HoldBudget,
     LapseHolds,
@@ -33,7 +32,7 @@ from llmring_core.gateway import (
 )
 from llmring_core.ids import HoldId, ProjectId, TokenId
 from llmring_core.transactions import Begin
-from tests.builders.gateway import ADMISSION, SECRET, TOKEN, admitting, kept, token
+from tests.builders.gateway import ADMISSION, SECRET, TOKEN, Admit, admitting, kept, token
 from tests.builders.kernel import NOON, P1, FakeClock, ids
 from tests.contracts.conftest import SCHEMA
 

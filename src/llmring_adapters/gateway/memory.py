@@ -49,7 +49,7 @@ class MemoryGatewayBook(GatewayBook):
     async def change(self, project: GatewayProject) -> None:
         self._projects[project.id] = project
 
-    async def find(self, project: ProjectId, *, locked: bool = False) -> GatewayProject | None:  # noqa: ARG002
+    async def find(self, project: ProjectId, *, locked: bool = False) -> GatewayProject | None:  # noqa: ARG002  a transaction has it alone
         found = self.kept(project)
         return None if found is None or found.deleted_at is not None else found
 
@@ -63,7 +63,7 @@ class MemoryGatewayBook(GatewayBook):
     async def keys(self, project: ProjectId) -> list[SealedKey]:
         return [key for owner, key in await self.every_key() if owner == project]
 
-    async def every_key(self, *, locked: bool = False) -> list[tuple[ProjectId, SealedKey]]:  # noqa: ARG002
+    async def every_key(self, *, locked: bool = False) -> list[tuple[ProjectId, SealedKey]]:  # noqa: ARG002  so here
         return [(project, self._keys[project, name]) for project, name in sorted(self._keys)]
 
     def kept(self, project: ProjectId) -> GatewayProject | None:

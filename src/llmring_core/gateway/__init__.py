@@ -2,7 +2,6 @@
 
 from llmring_core.gateway.admission import (
     Admission,
-    Admit,
     ChargeRequest,
     ChargeTogether,
     OpenProviderKey,
@@ -95,7 +94,6 @@ __all__ = [
     "WINDOW",
     "Access",
     "Admission",
-    "Admit",
     "Budget",
     "BudgetBook",
     "BudgetUsedUp",

@@ -110,20 +110,6 @@ class ChargeRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Admit:
-    """Let a call in and count it: ``RecogniseToken`` and then ``ChargeRequest``."""
-
-    recognise: RecogniseToken
-    charge: ChargeRequest
-
-    async def __call__(self, secret: str) -> Admission:
-        """Raises what either of them does."""
-        admission = await self.recognise(secret)
-        await self.charge(admission)
-        return admission
-
-
-@dataclass(frozen=True, slots=True)
 class ChargeTogether:
     """Charge tokens for some requests, in one transaction."""
 

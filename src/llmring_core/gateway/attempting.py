@@ -8,7 +8,7 @@ from llmring_core.clock import Clock
 from llmring_core.errors import Overloaded, Unavailable
 from llmring_core.gateway.admission import Admission
 from llmring_core.gateway.certifying import Certifier, is_certifiable
-from llmring_core.gateway.dialects import TokenCounter
+from llmring_core.gateway.dialects import TokenCounter, dialect_of
 from llmring_core.gateway.errors import PriceUnknown
 from llmring_core.gateway.forwarding import (
     Asked,
@@ -84,7 +84,7 @@ class AttemptUnderWay:
     async def enter(self) -> None:
         """Let it through. Whoever was let through leaves.
 
-        Raises CircuitOpen, PriceUnknown, BudgetUsedUp, StoreUnavailable.
+        Raises CircuitOpen, ParamNotAllowed, PriceUnknown, BudgetUsedUp, StoreUnavailable.
         """
         self._parts.breaker.enter(self._admission.project, self._call.provider.name)
         if not self._admission.is_budgeted or self._is_over:
@@ -155,9 +155,10 @@ class AttemptUnderWay:
         """
         if self._is_over:
             return None
+        made = await self._made(outcome, latency_ms)  # counts, and may be told to stop: try again
         self._is_over = True  # also for who stops waiting: it may be committed all the same
         try:
-            record = await self._parts.record(await self._made(outcome, latency_ms))
+            record = await self._parts.record(made)
         except Overloaded:
             self._is_over = False
             raise
@@ -184,10 +185,14 @@ class AttemptUnderWay:
             self._parts.breaker.leave(project, provider, works)
 
     async def _hold(self) -> None:
-        """Set aside the most it may come to. Raises PriceUnknown, BudgetUsedUp."""
+        """Set aside the most it may come to.
+
+        Raises ParamNotAllowed, PriceUnknown, BudgetUsedUp.
+        """
         call, admission = self._call, self._admission
         quote = self._parts.registry.quote(call.provider.name, call.model or "")
-        most = most_of(call.endpoint, self._body, quote)
+        dialect = dialect_of(call.method, call.endpoint, call.provider.name)
+        most = most_of(dialect, self._body, quote)
         if most.usd is None and admission.is_usd_limited:
             raise PriceUnknown(call.model)
         usd = most.usd or Decimal(0)

@@ -1,5 +1,7 @@
 """What becomes of an attempt whose end cannot be written: it is closed, and holds nothing."""
 
+import dataclasses
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -81,14 +83,16 @@ class Gateway:
             new_id=ids(2),
         )
 
-    async def answered(self, admission: Admission = ADMISSION) -> AttemptUnderWay:
+    async def answered(
+        self, admission: Admission = ADMISSION, answer: bytes = ANSWER
+    ) -> AttemptUnderWay:
         async with self.begin() as work:
             await work.budgets.limit(TOKEN.id, Limits(max_usd=Decimal(1)))
         attempt = self.attempts.begin(CALL, BODY, admission, "req-1")
         await attempt.enter()
         await attempt.write_down()
         attempt.answered(200, "application/json")
-        attempt.feed(ANSWER)
+        attempt.feed(answer)
         return attempt
 
     async def later(self) -> tuple[int, list[UsageRecord], Budget]:
@@ -119,6 +123,25 @@ async def test_what_cannot_be_recorded_is_closed_as_unknown() -> None:
     lost, records, budget = await gateway.later()
     assert (lost, [one.attempt_status for one in records]) == (1, ["unknown"])
     assert (budget.spent_tokens, budget.held_tokens) == (0, 0)
+
+
+async def test_who_is_stopped_while_counting_is_recorded_all_the_same() -> None:
+    gateway, stops = Gateway(recording=None, settling=None), [True]
+
+    async def stopped_once(work: Callable[[], Result]) -> Result:
+        if stops:
+            stops.pop()
+            raise CancelledError
+        return work()
+
+    gateway.attempts = dataclasses.replace(gateway.attempts, aside=stopped_once)
+    attempt = await gateway.answered(answer=b'{"choices":[]}')
+    with pytest.raises(CancelledError):
+        await attempt.record("complete", 1)
+    await attempt.record("client_disconnected", 1)
+    lost, [record], budget = await gateway.later()
+    assert (lost, record.attempt_status) == (0, "client_disconnected")
+    assert (record.usage_source, budget.held_tokens) == ("estimated", 0)
 
 
 async def test_what_cannot_be_settled_is_settled_by_whoever_closes_it() -> None:

@@ -1,15 +1,18 @@
 """The most a call may come to."""
 
 from decimal import Decimal
+from typing import Final
 
 import pytest
 from msgspec import json
 from msgspec.structs import replace
 
+from llmring_core.gateway.dialects import Dialect
+from llmring_core.gateway.forwarding import ParamNotAllowed
 from llmring_core.gateway.most import USUAL_OUTPUT, most_of
 from tests.builders.registry import QUOTE
 
-CHAT = "/v1/chat/completions"
+CHAT: Final = "openai-chat"
 PRICES = replace(
     QUOTE.prices,
     input=Decimal(2),
@@ -27,26 +30,57 @@ def body(**members: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("members", "output"),
+    ("dialect", "members", "output"),
     [
-        ({}, 4000),
-        ({"max_tokens": 10}, 10),
-        ({"max_completion_tokens": 20, "max_tokens": 10}, 20),
-        ({"max_output_tokens": 30}, 30),
-        ({"generationConfig": {"maxOutputTokens": 40, "candidateCount": 2}}, 80),
-        ({"max_tokens": 10, "n": 3}, 30),
-        ({"max_tokens": -1}, 4000),
-        ({"max_tokens": "10"}, 4000),
-        ({"max_tokens": True, "n": 0}, 4000),
-        ({"generationConfig": []}, 4000),
+        (CHAT, {}, 4000),
+        (CHAT, {"max_tokens": 10}, 10),
+        (CHAT, {"max_completion_tokens": 20, "max_tokens": 10}, 20),
+        (CHAT, {"max_tokens": 10, "n": 3, "best_of": 5}, 50),
+        (CHAT, {"max_tokens": 10, "prompt": ["a", "b", "c"]}, 30),
+        (CHAT, {"max_tokens": 10, "prompt": [1, 2, 3]}, 10),
+        (CHAT, {"max_tokens": 10, "prompt": [[1], [2]]}, 20),
+        (CHAT, {"max_tokens": -1}, 4000),
+        (CHAT, {"max_tokens": "10"}, 4000),
+        (CHAT, {"max_tokens": True, "n": 0}, 4000),
+        ("openai-responses", {"max_output_tokens": 30}, 30),
+        ("anthropic-messages", {"max_tokens": 40}, 40),
+        ("gemini", {"generationConfig": {"maxOutputTokens": 40, "candidateCount": 2}}, 80),
+        ("gemini", {"generation_config": {"max_output_tokens": 40, "candidate_count": 2}}, 80),
+        ("gemini", {"generationConfig": []}, 4000),
     ],
 )
 def test_its_answer_is_as_long_as_it_allows_or_the_model_can(
-    members: dict[str, object], output: int
+    dialect: Dialect, members: dict[str, object], output: int
 ) -> None:
     sent = body(**members)
 
-    assert most_of(CHAT, sent, MODEL).tokens == len(sent) + output
+    assert most_of(dialect, sent, MODEL).tokens == len(sent) + output
+
+
+@pytest.mark.parametrize(
+    ("dialect", "members"),
+    [
+        (CHAT, {"max_output_tokens": 1}),
+        (CHAT, {"generationConfig": {"maxOutputTokens": 1}}),
+        ("openai-responses", {"max_tokens": 1, "max_completion_tokens": 1}),
+        ("anthropic-messages", {"max_completion_tokens": 1}),
+        ("gemini", {"max_tokens": 1}),
+        (None, {"max_tokens": 1}),
+    ],
+)
+def test_a_limit_that_its_provider_does_not_read_limits_nothing(
+    dialect: Dialect | None, members: dict[str, object]
+) -> None:
+    sent = body(**members)
+
+    assert most_of(dialect, sent, MODEL).tokens == len(sent) + 4000
+
+
+def test_a_limit_that_stands_twice_is_none() -> None:
+    for name in (b"max_tokens", b"n", b"generationConfig"):
+        sent = b'{"model":"m","%b":100000,"%b":1}' % (name, name)
+        with pytest.raises(ParamNotAllowed, match="must be given once"):
+            most_of(CHAT, sent, MODEL)
 
 
 def test_each_part_costs_what_its_dearest_kind_of_token_does() -> None:
@@ -59,7 +93,7 @@ def test_each_part_costs_what_its_dearest_kind_of_token_does() -> None:
 
 
 def test_embeddings_write_nothing() -> None:
-    assert most_of("/v1/embeddings", body(input="a"), MODEL).tokens == len(body(input="a"))
+    assert most_of("openai-embeddings", body(input="a"), MODEL).tokens == len(body(input="a"))
 
 
 def test_nobody_knows_what_an_unpriced_model_comes_to() -> None:

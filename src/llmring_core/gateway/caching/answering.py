@@ -1,11 +1,9 @@
-"""Rule: how a stored answer is given again, checked with its provider, and announced."""
+"""Rule: how a stored answer is given again, and announced."""
 
 import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
-
-from msgspec.structs import replace
 
 from llmring_core.gateway.caching.directives import date, values
 from llmring_core.gateway.caching.model import (
@@ -15,7 +13,7 @@ from llmring_core.gateway.caching.model import (
     Reply,
     StoredAnswer,
 )
-from llmring_core.gateway.caching.storing import Verdict, is_stream, kept_headers
+from llmring_core.gateway.caching.storing import Verdict, is_stream
 from llmring_core.gateway.caching.terms import READING, Terms
 
 Standing: TypeAlias = Literal[
@@ -23,10 +21,8 @@ Standing: TypeAlias = Literal[
 ]
 
 TAG = re.compile(rb'(?:W/)?("[^"]*")')  # the part that is compared
-CONDITIONS = (b"if-none-match", b"if-modified-since")
 # What a 304 repeats. Source: RFC 9110 section 15.4.5; Last-Modified where there is no tag.
 REPEATED = frozenset(b"cache-control content-location etag expires vary last-modified".split())
-OF_THE_BODY = frozenset(b"content-length content-encoding content-type content-range".split())
 
 
 def age_s(answer: StoredAnswer, now: datetime) -> int:
@@ -81,47 +77,6 @@ def standing_of(terms: Terms, verdict: Verdict, headers: Sequence[Pair]) -> Stan
     if verdict.ttl_s > 0 and not is_stream(headers):
         return "stored (forced)" if verdict.is_forced else "stored"
     return "bypass" if terms.bypasses else "miss"
-
-
-def conditions(call: CacheableCall, answer: StoredAnswer) -> tuple[Pair, ...]:
-    """Return the headers that ask the provider whether ``answer`` still holds.
-
-    None where there is nothing to ask by, or the caller asks by what it has itself.
-    """
-    if call.method not in READING or any(name in CONDITIONS for name, _ in call.headers):
-        return ()
-    asked = zip(CONDITIONS, (b"etag", b"last-modified"), strict=True)
-    return tuple(
-        (condition, value)
-        for condition, validator in asked
-        for value in values(answer.headers, validator)[:1]
-    )
-
-
-def renewed(
-    answer: StoredAnswer, headers: Sequence[Pair], verdict: Verdict, now: datetime
-) -> StoredAnswer | None:
-    """Return ``answer`` after a 304 with ``headers``; None when that speaks of another one.
-
-    ``verdict`` is on ``merged``. Source: RFC 9111 section 4.3.4.
-    """
-    tags = values(headers, b"etag")
-    if tags and tags != values(answer.headers, b"etag"):
-        return None
-    return replace(
-        answer,
-        headers=kept_headers(merged(answer, headers), verdict),
-        received_at=now,
-        initial_age_s=verdict.initial_age_s,
-        ttl_s=verdict.ttl_s,
-    )
-
-
-def merged(answer: StoredAnswer, headers: Sequence[Pair]) -> tuple[Pair, ...]:
-    """Return the answer's headers with those of a 304 in their place."""
-    news = [pair for pair in headers if pair[0] not in OF_THE_BODY]
-    names = {name for name, _ in news}
-    return tuple(pair for pair in answer.headers if pair[0] not in names) + tuple(news)
 
 
 def _is_held(asked: Sequence[Pair], kept: Sequence[Pair]) -> bool:

@@ -9,10 +9,7 @@ from llmring_core.gateway.caching import (
     Pair,
     Standing,
     announced,
-    conditions,
     is_fresh,
-    merged,
-    renewed,
     replied,
     serves,
     standing_of,
@@ -100,35 +97,6 @@ class TestWhoHasItAlready:
     def test_cannot_be_told_of_an_answer_without_a_name(self) -> None:
         call = a_call((b"if-none-match", b'"aB-1"'))
         assert replied(call, KEY, an_answer(), NOON).status == 200
-
-
-class TestAskingTheProviderAgain:
-    def test_names_what_is_kept(self) -> None:
-        asked = ((b"if-none-match", b'"aB-1"'), (b"if-modified-since", MODIFIED[1]))
-        assert conditions(a_call(), an_answer(ETAG, MODIFIED)) == asked
-        assert conditions(a_call(), an_answer(MODIFIED)) == asked[1:]
-        assert conditions(a_call(), an_answer()) == ()
-
-    def test_leaves_it_to_callers_who_ask_by_what_they_have(self) -> None:
-        mine = (b"if-none-match", b'"mine"')
-        assert conditions(a_call(mine), an_answer(ETAG)) == ()
-        assert conditions(a_call(method="POST"), an_answer(ETAG)) == ()
-
-    def test_makes_an_answer_as_good_as_new(self) -> None:
-        answer = an_answer(ETAG, PUBLIC, (b"content-length", b"9"), ttl_s=60)
-        news = [ETAG, (b"cache-control", b"public, max-age=90"), (b"content-length", b"0")]
-        later = NOON + 50 * SECOND
-        policy = CachePolicy(stream_responses=True)
-        found = renewed(answer, news, verdict(*merged(answer, news), policy=policy), later)
-        assert found is not None
-        assert (found.pieces, found.ttl_s, found.received_at) == (PIECES, 90, later)
-        assert dict(found.headers)[b"cache-control"] == b"public, max-age=90"
-        assert dict(found.headers)[b"content-length"] == b"9"
-        assert dict(found.headers)[b"content-type"] == b"text/event-stream"
-
-    def test_is_of_no_use_when_the_provider_speaks_of_another_answer(self) -> None:
-        news = [(b"etag", b'"other"')]
-        assert renewed(an_answer(ETAG), news, verdict(PUBLIC), NOON) is None
 
 
 class TestWhatIsAnnounced:
